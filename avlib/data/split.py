@@ -1,0 +1,118 @@
+"""What every data set looks like to a model: three splits of labelled clips."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avlib.errors import AvlibError
+from avlib.features import LogMel, Normalizer
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One sounding or visible source in a clip; times in seconds from its start."""
+
+    label: int
+    onset: float
+    offset: float
+    heard: bool = True
+    seen: bool = True
+
+
+@dataclass(frozen=True)
+class Media:
+    """A clip as a person meets it: `waveform` (samples,) at `rate` Hz, `frames` (M, 3, H, W) in [0, 1] at `fps` Hz."""
+
+    waveform: Tensor
+    rate: int
+    frames: Tensor
+    fps: float
+
+
+@dataclass(frozen=True)
+class Split:
+    """Clips as tensors, read a batch at a time.
+
+    `features` maps a modality to (N, …): a tensor, or an HDF5 data set that stays on disk.
+    uint8 pixels come out as float32 in [0, 1].  `labels` is float32 (N, C), multi-hot.
+    """
+
+    features: Mapping[str, object]
+    labels: Tensor
+    ids: tuple[str, ...]
+    events: tuple[tuple[Event, ...], ...] | None = None
+    render: Callable[[int], Media] | None = field(default=None, repr=False)
+    rows: Tensor | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices: Sequence[int] | Tensor) -> tuple[Batch, Tensor]:
+        """The clips at `indices`: a batch keyed by modality, and labels (n, C)."""
+        index = torch.as_tensor(indices)
+        rows = index if self.rows is None else self.rows[index]
+        return {name: _read(store, rows) for name, store in self.features.items()}, self.labels[index]
+
+    def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Batch, Tensor]]:
+        """All clips once, `size` at a time (the last batch may be smaller); shuffled by `generator` if there is one."""
+        order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
+        for indices in order.split(size):
+            yield self.batch(indices)
+
+    def subset(self, indices: Sequence[int] | Tensor) -> "Split":
+        """A view of the clips at `indices`, in that order."""
+        index = torch.as_tensor(indices)
+        chosen = index.tolist()
+        return replace(
+            self,
+            labels=self.labels[index],
+            ids=tuple(self.ids[i] for i in chosen),
+            events=None if self.events is None else tuple(self.events[i] for i in chosen),
+            rows=index if self.rows is None else self.rows[index],
+        )
+
+    def media(self, i: int) -> Media:
+        """Clip `i` as sound and picture, made again from its source.
+
+        Raises
+        ------
+        AvlibError
+            When this data set keeps features only.
+        """
+        if self.render is None:
+            raise AvlibError(f"clip {self.ids[i]!r} has features only: this data set keeps no sound to play")
+        return self.render(i if self.rows is None else int(self.rows[i]))
+
+
+def _read(store: object, rows: Tensor) -> Tensor:
+    if isinstance(store, Tensor):
+        values = store[rows]
+    else:  # HDF5 wants increasing, distinct rows
+        distinct, back = np.unique(rows.numpy(), return_inverse=True)
+        values = torch.from_numpy(store[distinct][back])  # type: ignore[index]
+    return values.float() / 255 if values.dtype == torch.uint8 else values
+
+
+@dataclass(frozen=True)
+class AVData:
+    """A data set: its splits, its classes, and what made its features.
+
+    `implications` holds (child, parent) pairs of class names: whoever carries the first label carries the second.
+    `checksum` changes when any feature or label does.  `ledger` lists the clips that could not be read, with reasons.
+    """
+
+    name: str
+    train: Split
+    valid: Split
+    eval: Split
+    classes: tuple[str, ...]
+    front_end: LogMel
+    normalizer: Normalizer
+    checksum: str
+    implications: tuple[tuple[str, str], ...] = ()
+    ledger: tuple[tuple[str, str], ...] = ()
