@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,6 +14,7 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
     Equal to BCE of σ(z) where that is finite, but keeps a gradient where float32
     BCE-with-logits has none (from |z| = 17 on).  Soft labels y in [0, 1] interpolate linearly.
 
+    >>> import torch
     >>> bce(torch.tensor([[0.0, 40.0]]), torch.tensor([[1.0, 0.0]]))
     tensor([20.3466])
     """

@@ -1,0 +1,82 @@
+"""Every parameter that a notebook of the book can take: its type, what is allowed, what it means."""
+
+import math
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from avlib.errors import AvlibError
+
+
+def number(value: object) -> object:
+    """Read ``"8/255"`` as the number it is; leave everything else to pydantic.
+
+    >>> round(number("8/255"), 4)
+    0.0314
+    """
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not a truth value")
+    if isinstance(value, str) and "/" in value:
+        try:
+            return float(Fraction(value.replace(" ", "")))
+        except (ValueError, ZeroDivisionError):
+            raise ValueError("a number such as 0.3 or 8/255 is needed") from None
+    return value
+
+
+def _norm(value: float) -> float:
+    if value not in (1, 2, math.inf):
+        raise ValueError("1, 2 or inf")
+    return value
+
+
+Real = Annotated[float, BeforeValidator(number)]
+Whole = Annotated[int, BeforeValidator(number)]
+
+
+class Parameters(BaseModel):
+    """The book's parameters. A notebook declares those it uses in its cell tagged ``parameters``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    profile: Annotated[
+        Literal["smoke", "laptop", "full", "paper"], Field(description="size of data, models and attacks")
+    ] = "smoke"
+    dataset: Annotated[Literal["synthav", "avdigits", "folder"], Field(description="which data set")] = "synthav"
+    seed: Annotated[Whole, Field(ge=0, description="seed of the data, the weights and the attacks")] = 0
+    epsilon: Annotated[Real, Field(gt=0, le=100, description="radius of the ball, in standard deviations of a bin")] = 1
+    norm: Annotated[Real, AfterValidator(_norm), Field(description="norm of the ball: 1, 2 or inf")] = 2
+    steps: Annotated[Whole, Field(ge=1, le=1000, description="gradient steps of an attack on one clip")] = 20
+    passes: Annotated[Whole, Field(ge=1, le=100, description="passes over the fitting clips of a universal attack")] = 5
+    clip: Annotated[Whole, Field(ge=0, description="which clip of the eval split is shown")] = 0
+
+
+def check(values: dict[str, object], declared: set[str], where: str) -> dict[str, object]:
+    """Values of the parameters of a notebook, typed; every wrong one is refused.
+
+    `declared` names the parameters that the notebook `where` has.
+
+    Raises
+    ------
+    AvlibError
+        One line naming the parameter, its value and what is allowed.
+
+    >>> check({"epsilon": "8/255", "norm": "inf"}, {"epsilon", "norm"}, "03")
+    {'epsilon': 0.03137254901960784, 'norm': inf}
+    >>> check({"epsilom": 1}, {"epsilon", "norm"}, "03")
+    Traceback (most recent call last):
+    avlib.errors.AvlibError: 03 has no parameter 'epsilom'; it has: epsilon, norm
+    """
+    for name in values:
+        if name not in declared:
+            raise AvlibError(f"{where} has no parameter {name!r}; it has: {', '.join(sorted(declared))}")
+    try:
+        return Parameters.model_validate(values).model_dump(include=set(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        meaning = Parameters.model_fields[name].description
+        raise AvlibError(
+            f"{where}: parameter {name} = {first['input']!r} is refused: {first['msg']} ({meaning})"
+        ) from None

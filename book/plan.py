@@ -1,0 +1,130 @@
+"""What is executed: the pages of a profile, with the parameters that a reader asked for."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from avlib.errors import AvlibError
+from avlib.parameters import Parameters, check
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+PROFILES = ROOT / "book" / "profiles"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One execution of one notebook, shown at `slot` of the book: ``notebook`` or ``notebook@data set``."""
+
+    slot: str
+    notebook: str
+    variant: str
+    profile: str
+    parameters: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.notebook if self.variant == "synthav" else f"{self.notebook}@{self.variant}"
+
+    @property
+    def document(self) -> str:
+        """Its name among the sources of the book, without suffix."""
+        return "notebooks/" + self.slot.replace("@", "-")
+
+    @property
+    def source(self) -> Path:
+        return NOTEBOOKS / f"{self.notebook}.ipynb"
+
+
+def profiles() -> list[str]:
+    """Profiles that the book knows, smallest first."""
+    return [p for p in ("smoke", "laptop", "full", "paper") if (PROFILES / f"{p}.yml").exists()]
+
+
+def declared(notebook: Path) -> dict[str, Any]:
+    """Parameters of a notebook and their defaults, read from its cell tagged ``parameters``.
+
+    Raises
+    ------
+    AvlibError
+        When there is no such cell, or it holds anything but annotated literals.
+    """
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            statements = ast.parse(cell.source).body
+            if not all(isinstance(s, ast.AnnAssign) and s.value is not None for s in statements):
+                raise AvlibError(f"{notebook.name}: the cell tagged 'parameters' must hold annotated literals only")
+            return {s.target.id: ast.literal_eval(s.value) for s in statements}  # type: ignore[union-attr, arg-type]
+    raise AvlibError(f"{notebook.name} has no cell tagged 'parameters'")
+
+
+def plan(profile: str, only: str = "", dataset: str = "", overrides: dict[str, str] | None = None) -> list[Page]:
+    """Pages of `profile`, those whose name starts with one of the words of `only`, changed as asked.
+
+    Everything is checked here, before any kernel starts.
+
+    Raises
+    ------
+    AvlibError
+        For an unknown profile, page, data set or parameter, and for a value that is not allowed.
+    """
+    if profile not in profiles():
+        raise AvlibError(f"PROFILE={profile} is unknown; there are: {', '.join(profiles())}")
+    listed = yaml.safe_load((PROFILES / f"{profile}.yml").read_text())
+    changes: dict[str, Any] = dict(overrides or {})
+    wanted = only.replace(",", " ").split()
+    for word in wanted:
+        if not any(name.startswith(word) for name in listed["pages"]):
+            raise AvlibError(f"ONLY={word} matches no page; there are: {', '.join(listed['pages'])}")
+
+    pages = []
+    for name, own in listed["pages"].items():
+        if wanted and not any(name.startswith(word) for word in wanted):
+            continue
+        notebook, _, variant = name.partition("@")
+        if dataset and variant:  # DATASET replaces the page of the default data set; its other variants fall away
+            continue
+        defaults = declared(NOTEBOOKS / f"{notebook}.ipynb")
+        known = set(defaults)
+        mine = {key: value for key, value in changes.items() if key in known}
+        values = {
+            **defaults,
+            **listed["parameters"],
+            **(own or {}),
+            **({"dataset": dataset} if dataset else {}),
+            **mine,
+        }
+        checked = check(values, known, notebook)
+        words = [
+            str(checked.get("dataset", "synthav")),
+            *(
+                f"{key}={checked[key]:.6g}" if isinstance(checked[key], float) else f"{key}={checked[key]}"
+                for key in sorted(mine)
+            ),
+        ]
+        pages.append(Page(name, notebook, ",".join(words), profile, checked))
+    for key in changes:
+        if not any(key in page.parameters for page in pages):
+            known_names = ", ".join(sorted(set().union(*(declared(p.source) for p in pages))))
+            raise AvlibError(f"no chosen notebook has a parameter {key!r}; they have: {known_names}")
+    return pages
+
+
+def words(text: str) -> dict[str, str]:
+    """Split ``"epsilon=8/255 norm=inf"``.
+
+    >>> words("epsilon=8/255 norm=inf")
+    {'epsilon': '8/255', 'norm': 'inf'}
+    """
+    pairs = {}
+    for word in text.split():
+        name, equals, value = word.partition("=")
+        if not equals or name not in Parameters.model_fields:
+            allowed = ", ".join(Parameters.model_fields)
+            raise AvlibError(f"PARAMS: {word!r} is not name=value with a name the book knows; it knows: {allowed}")
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,110 @@
+"""Turn executed pages and prose into the HTML book: stage a mirror of the sources, then build it without a warning."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+import nbformat
+
+from avlib.errors import AvlibError
+from book.execute import Places, fresh
+from book.plan import ROOT, Page
+
+GLUE = re.compile(r"\{glue:text\}`\.\./(notebooks/[^`]+?)\.ipynb::[^`]+`")
+NOTICE = """# {title}
+
+```{{admonition}} Not computed yet
+:class: warning
+{reason}
+```
+"""
+
+
+def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
+    """Build the book of `pages` into ``html/`` of the build folder; the path of its first page.
+
+    A page that is not executed becomes a notice that says how to get it; `missing` maps slots to a reason.
+
+    Raises
+    ------
+    AvlibError
+        When Jupyter Book reports an error or a warning; its last lines say which.
+    """
+    source, profile = places.build / "src", pages[0].profile
+    shutil.rmtree(source, ignore_errors=True)
+    (source / "notebooks").mkdir(parents=True)
+    shutil.copytree(
+        ROOT / "book", source / "book", ignore=shutil.ignore_patterns("*.py", "*.sh", "__pycache__", "profiles")
+    )
+    shutil.copy(ROOT / "_config.yml", source)
+    absent = {}
+    for page in pages:
+        if page.slot in missing or not fresh(page, places):
+            absent[page.document] = missing.get(
+                page.slot, f"Run `make book PROFILE={profile} ONLY={page.slot}` and this page is here."
+            )
+            notice = NOTICE.format(title=_title(page), reason=absent[page.document])
+            (source / f"{page.document}.md").write_text(notice)
+        else:
+            shutil.copy(places.executed(page), source / f"{page.document}.ipynb")
+    for text in (source / "book").glob("*.md"):
+        text.write_text(_without(absent, text.read_text()))
+    _statistics(source / "book" / "statistics.md", pages, places)
+    _offline(source, places.build / "media" / profile)
+
+    command = ["build", str(source), "--path-output", str(source), "--all", "-W", "--keep-going", "-q"]
+    command += ["--config", str(source / "_config.yml"), "--toc", str(source / "book" / "_toc.yml")]
+    built = subprocess.run(
+        [str(Path(sys.executable).with_name("jupyter-book")), *command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    log = places.build / "jupyter-book.log"
+    log.write_text(built.stdout + built.stderr)
+    if built.returncode:
+        told = re.findall(r".*(?:WARNING|ERROR|error|Error): .*", log.read_text())
+        raise AvlibError(f"Jupyter Book refused: {' | '.join(told[:5])}; all of it is in {log}")
+    html = places.build / "html"  # replaced only now, so that a refused book leaves the last good one
+    shutil.rmtree(html, ignore_errors=True)
+    shutil.move(source / "_build" / "html", html)
+    return html / "index.html"
+
+
+def _title(page: Page) -> str:
+    first = nbformat.read(page.source, as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
+    return first if "@" not in page.slot else f"{first} ({page.variant})"
+
+
+def _without(absent: dict[str, str], text: str) -> str:
+    """Put a dash where a number of an absent page would be cited; a missing key of a present page stays an error."""
+    return GLUE.sub(lambda cited: "–" if cited[1] in absent else cited[0], text)
+
+
+def _statistics(target: Path, pages: list[Page], places: Places) -> None:
+    rows = []
+    for page in pages:
+        if fresh(page, places):
+            facts = json.loads(places.facts(page).read_text())
+            rows.append(f"| {page.slot} | {page.profile} | {page.variant} | {facts['seconds']} | {facts['device']} |")
+        else:
+            rows.append(f"| {page.slot} | {page.profile} | {page.variant} | – | not executed |")
+    head = "| page | profile | data and parameters | seconds | device |\n|---|---|---|---:|---|\n"
+    target.write_text(target.read_text().replace("%STATISTICS%", head + "\n".join(rows)))
+
+
+def _offline(source: Path, media: Path) -> None:
+    """Put what a page would load from the network, and the sound files, beside the pages."""
+    package = distribution("sphinx-mathjax-offline")
+    script = package.locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg-full.js")
+    (source / "book" / "_static" / "mathjax").mkdir(parents=True, exist_ok=True)
+    shutil.copy(str(script), source / "book" / "_static" / "mathjax")
+    extra = source / "extra" / "notebooks" / "media"
+    extra.parent.mkdir(parents=True)
+    if media.exists():
+        shutil.copytree(media, extra)
