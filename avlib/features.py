@@ -32,6 +32,9 @@ class LogMel(nn.Module):
     torch.Size([2, 10, 20])
     """
 
+    hann: Tensor
+    filters: Tensor
+
     def __init__(
         self,
         rate: int = 16000,

@@ -1,1 +1,54 @@
-"""Data sets of the book."""
+"""Data sets of the book: one function opens any of them."""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Sequence
+
+from avlib.data.split import AVData
+from avlib.data.store import stored
+from avlib.errors import AvlibError
+
+SETS = ("synthav", "avdigits", "folder")
+PROFILES = ("smoke", "laptop", "full", "paper")
+
+
+def load(
+    name: str, *, profile: str = "smoke", seed: int = 0, modalities: Sequence[str] = ("audio",), **knobs: object
+) -> AVData:
+    """The data set `name`, rendered at the first call and read from the cache afterwards.
+
+    Parameters
+    ----------
+    name : ``"synthav"`` (generated), ``"avdigits"`` (real spoken and written digits) or ``"folder"`` (your own media)
+    profile : ``"smoke"``, ``"laptop"``, ``"full"`` or ``"paper"``: chooses the number of clips
+    seed : what is drawn; a set that draws nothing ignores it
+    modalities : ``"audio"``, ``"video"`` or both; only these are rendered
+    knobs : settings of that data set, each overriding the profile; see `source` of its module, in short
+
+        - avdigits: ``digits=(1, 3)`` fewest and most digits in a clip; ``clips=(train, valid, eval)``
+        - folder: ``manifest=path`` of the CSV table (default ``$AVLIB_DATA/folder/manifest.csv``);
+          ``classes=(…)``; ``seconds=10.0``; ``fps=4.0``, ``size=64``, ``window=4`` for the frames
+        - synthav: see `avlib.data.synthav.source`
+
+    Raises
+    ------
+    AvlibError
+        For an unknown data set, profile, modality or knob, and for recordings that are not there (the message
+        says from where to get them and where to put them).
+    """
+    if name not in SETS:
+        raise AvlibError(f"data set {name!r} is unknown: choose one of {', '.join(SETS)}{_nearest(name, SETS)}")
+    if profile not in PROFILES:
+        raise AvlibError(f"profile={profile!r} is unknown: choose one of {', '.join(PROFILES)}")
+    source = importlib.import_module(f"avlib.data.{name}").source
+    allowed = [knob for knob in inspect.signature(source).parameters if knob not in ("profile", "seed")]
+    for knob in knobs:
+        if knob not in allowed:
+            raise AvlibError(f"{name} has no knob {knob!r}: it has {', '.join(allowed)}{_nearest(knob, allowed)}")
+    return stored(source(profile=profile, seed=seed, **knobs), modalities)
+
+
+def _nearest(word: str, allowed: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, allowed, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

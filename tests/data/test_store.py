@@ -1,0 +1,205 @@
+"""The store: rendered once, whole, the same to the bit however it was made."""
+
+import dataclasses
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from avlib.data import store
+from avlib.data.media import BadMedia
+from avlib.data.split import Event, Media
+from avlib.data.store import Clip, Source, stored
+from avlib.errors import AvlibError
+from avlib.features import LogMel, Normalizer
+from avlib.files import cache_dir
+
+FRONT_END = LogMel(8000, n_fft=512, window=256, hop=200, mels=12)
+SIZES = {"train": 37, "valid": 5, "eval": 18}
+made: list[tuple[str, int]] = []
+
+
+def clip(split: str, i: int, modalities: tuple[str, ...], bad: int = -1) -> Clip:
+    made.append((split, i))
+    if i == bad:
+        raise BadMedia(f"{split}-{i}", "silence")
+    seed = torch.Generator().manual_seed(1000 * len(split) + i)
+    frames = torch.rand(5, 3, 4, 6, generator=seed)
+    media = Media(torch.randn(4000, generator=seed), 8000, frames if "video" in modalities else torch.zeros(0), 10.0)
+    return Clip(f"{split}-{i}", media, torch.tensor([i % 2, 1.0]), (Event(0, 0.1, 0.25, seen=False),))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVLIB_CACHE", str(tmp_path))
+    made.clear()
+    return tmp_path
+
+
+def source(**changes) -> Source:
+    plain = Source("toy", ("a", "b"), SIZES, clip, "v1", (), FRONT_END, window=2)
+    return dataclasses.replace(plain, **changes)
+
+
+def the_file():
+    (path,) = (cache_dir() / "data").glob("*.h5")
+    return path
+
+
+def test_shapes_labels_events_and_normalisation():
+    data = stored(source(), ("audio", "video"))
+    batch, labels = data.eval.batch([3, 0])
+    assert batch["audio"].shape == (2, 20, 12)
+    assert batch["video"].shape == (2, 3, 2, 3, 4, 6)
+    assert labels.tolist() == [[1, 1], [0, 1]]
+    assert data.eval.ids[3] == "eval-3"
+    assert data.eval.events[3] == (Event(0, 0.1, 0.25, heard=True, seen=False),)
+    train = data.train.features["audio"]
+    torch.testing.assert_close(train.mean(dim=(0, 1)), torch.zeros(12), atol=1e-5, rtol=0)
+    spread = train.std(dim=(0, 1), correction=0)
+    floored = data.normalizer.std == 1.0
+    torch.testing.assert_close(spread[~floored], torch.ones(12)[~floored], atol=1e-4, rtol=0)
+    assert (spread[floored] < 1).all()
+    assert 0 < floored.sum() < 12
+    level = FRONT_END(clip("eval", 3, ("audio",)).media.waveform)
+    torch.testing.assert_close(data.normalizer.inverse(batch["audio"][0]), level, atol=1e-4, rtol=0)
+
+
+def test_last_window_is_filled_with_the_last_frame():
+    data = stored(source(), ("video",))
+    video = data.valid.batch([2])[0]["video"][0]
+    frames = clip("valid", 2, ("video",)).media.frames
+    torch.testing.assert_close(video.flatten(0, 1)[:5], frames, atol=1 / 255, rtol=0)
+    assert torch.equal(video[2, 1], video[2, 0])
+
+
+def test_second_call_renders_nothing_and_modalities_are_kept_apart():
+    stored(source())
+    assert len(made) == sum(SIZES.values())
+    again = stored(source())
+    assert len(made) == sum(SIZES.values())
+    assert list(again.train.features) == ["audio"]
+    stored(source(), ("audio", "video"))
+    assert len(made) == 2 * sum(SIZES.values())
+
+
+def test_processes_and_neighbours_do_not_decide_a_bit(monkeypatch, cache):
+    serial = stored(source())
+    for env, changes in (("parallel", {}), ("chunked", {"CHUNK": 7})):
+        monkeypatch.setenv("AVLIB_CACHE", str(cache / env))
+        monkeypatch.setattr(store, "WORTHWHILE", -1.0)
+        for name, value in changes.items():
+            monkeypatch.setattr(store, name, value)
+        other = stored(source())
+        assert other.checksum == serial.checksum
+        assert torch.equal(other.eval.features["audio"], serial.eval.features["audio"])
+
+
+def test_large_sets_stay_on_disk_and_read_the_same(monkeypatch):
+    small = stored(source(), ("audio", "video"))
+    monkeypatch.setattr(store, "IN_MEMORY", 0)
+    large = stored(source(), ("audio", "video"))
+    assert not isinstance(large.train.features["audio"], torch.Tensor)
+    for index in ([5, 1, 5], torch.arange(37)):
+        for name in ("audio", "video"):
+            assert torch.equal(large.train.batch(index)[0][name], small.train.batch(index)[0][name])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "garbage", "flipped"])
+def test_damaged_file_is_named_removed_and_made_again(damage, capsys):
+    before = stored(source())
+    path = the_file()
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    elif damage == "garbage":
+        content = bytearray(b"not HDF5 at all")
+    else:
+        with h5py.File(path) as file:
+            content[file["train/audio"].id.get_chunk_info(3).byte_offset + 40] ^= 0xFF
+    path.write_bytes(content)
+    after = stored(source())
+    assert after.checksum == before.checksum
+    assert torch.equal(after.train.features["audio"], before.train.features["audio"])
+    said = capsys.readouterr().err.strip()
+    assert "damaged" in said
+    assert "\n" not in said
+
+
+def test_damage_in_a_large_set_is_one_line(monkeypatch):
+    monkeypatch.setattr(store, "IN_MEMORY", 0)
+    data = stored(source())
+    path = the_file()
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        content[file["train/audio"].id.get_chunk_info(3).byte_offset + 40] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(AvlibError, match="damaged"):
+        data.train.batch([3])
+
+
+def test_bad_clips_go_to_the_ledger_and_the_rest_keeps_its_media(capsys):
+    data = stored(source(clip=functools.partial(clip, bad=2)))
+    assert len(data.train) == 36
+    assert data.ledger == (("train-2", "silence"), ("valid-2", "silence"), ("eval-2", "silence"))
+    said = capsys.readouterr().err
+    assert "3 unreadable among 60" in said
+    (table,) = (cache_dir() / "data").glob("*.ledger.csv")
+    assert table.read_text().splitlines()[:2] == ["clip,reason", "train-2,silence"]
+    assert data.train.ids[2] == "train-3"
+    assert torch.equal(data.train.media(2).waveform, clip("train", 3, ("audio",)).media.waveform)
+    assert torch.equal(data.train.subset([2]).media(0).waveform, clip("train", 3, ("audio",)).media.waveform)
+
+
+def test_no_readable_clip_is_an_error_and_leaves_no_file():
+    with pytest.raises(AvlibError, match="no readable clip in the valid split"):
+        stored(source(sizes=SIZES | {"valid": 0}))
+    assert not list((cache_dir() / "data").glob("*.h5"))
+
+
+def test_content_decides_key_and_checksum():
+    first = stored(source())
+    second = stored(source(key="v2"))
+    third = stored(source(front_end=LogMel(8000, n_fft=512, window=256, hop=200, mels=12, f_max=3000)))
+    assert first.checksum == second.checksum != third.checksum
+    assert len(list((cache_dir() / "data").glob("*.h5"))) == 3
+
+
+@pytest.mark.parametrize("modalities", [(), ("sound",), ("audio", "audio"), ("audio", "smell")])
+def test_unknown_modality_is_refused(modalities):
+    with pytest.raises(AvlibError, match="choose one or both of audio, video"):
+        stored(source(), modalities)
+
+
+FULL_DISK = """
+import resource, signal, sys
+sys.path.insert(0, {tests!r})
+import test_store
+from avlib.errors import AvlibError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+try:
+    test_store.stored(test_store.source())
+except (AvlibError, OSError) as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_file_that_cannot_grow_leaves_nothing_behind(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", FULL_DISK.format(tests=str(Path(__file__).parent))], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "File too large" in run.stdout
+    assert [path.name for path in tmp_path.rglob("*") if path.suffix != ".lock" and path.is_file()] == []
+
+
+def test_normaliser_of_video_only_is_the_identity():
+    data = stored(source(), ("video",))
+    assert isinstance(data.normalizer, Normalizer)
+    assert np.allclose(data.normalizer.std, 1)
