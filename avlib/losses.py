@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,3 +20,33 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
     tensor([20.3466])
     """
     return (labels * F.softplus(-logits) + (1 - labels) * F.softplus(logits)).mean(dim=1)
+
+
+def ranking(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean of softplus(z_n − z_p) over the pairs of a present label p and an absent one n of a clip, shape (N,).
+
+    A smooth count of wrongly ordered pairs.  BCE can be raised by lifting all logits alike, which leaves every
+    ranking metric where it was; this loss cannot.  A clip without pairs gets 0.  Labels above 1/2 are present.
+
+    >>> ranking(torch.tensor([[0.0, 40.0], [5.0, 5.0]]), torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
+    tensor([40.,  0.])
+    """
+    present = labels > 0.5
+    pairs = present.unsqueeze(2) & ~present.unsqueeze(1)  # (N, C, C): present, absent
+    gaps = F.softplus(logits.unsqueeze(1) - logits.unsqueeze(2))
+    return torch.where(pairs, gaps, 0).sum(dim=(1, 2)) / pairs.sum(dim=(1, 2)).clamp_min(1)
+
+
+def margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """max z_n over the absent labels − max z_p over the present ones, shape (N,): > 0 where the top label is wrong.
+
+    The loss of Carlini & Wagner (2017) for many labels: no saturation, and a sign with a meaning.  A side without
+    labels counts as logit 0, probability 1/2.  Labels above 1/2 are present.
+
+    >>> margin(torch.tensor([[3.0, 1.0, 2.5]]), torch.tensor([[1.0, 1.0, 0.0]]))
+    tensor([-0.5000])
+    """
+    present = labels > 0.5
+    best = [torch.where(side, logits, -torch.inf).amax(dim=1) for side in (~present, present)]
+    absent, top = (torch.where(side.isinf(), 0, side) for side in best)
+    return absent - top

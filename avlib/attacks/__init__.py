@@ -1,0 +1,24 @@
+"""Adversarial perturbations: several modalities, many labels, masks, one loop."""
+
+from avlib.attacks.attacking import attacking
+from avlib.attacks.card import Card, feature_snr, level_change_db
+from avlib.attacks.perturbation import Perturbation, noise
+from avlib.attacks.pgd import Attack, fgsm, pgd
+from avlib.attacks.released import fit_released
+from avlib.attacks.threat import Threat
+from avlib.attacks.universal import fit_universal
+
+__all__ = [
+    "Attack",
+    "Card",
+    "Perturbation",
+    "Threat",
+    "attacking",
+    "feature_snr",
+    "fgsm",
+    "fit_released",
+    "fit_universal",
+    "level_change_db",
+    "noise",
+    "pgd",
+]

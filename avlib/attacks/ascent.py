@@ -1,0 +1,79 @@
+"""What sample-wise and universal attacks share: the loss of x + δ and its gradient with respect to δ alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avlib.attacks.ball import Ball
+from avlib.errors import AvlibError
+from avlib.losses import Loss
+
+Forward = Callable[[Mapping[str, Tensor]], Tensor]
+Coordinates = list[Tensor]  # w of each ball
+
+
+def forward_of(model: nn.Module, batch: Mapping[str, Tensor], attacked: Sequence[str]) -> Forward:
+    """The logits as a function of the attacked modalities; a branch that is not attacked is encoded here, once."""
+    branches: Any = model
+    used = getattr(branches, "modalities", tuple(batch))
+    still = {name: x for name, x in batch.items() if name in used and name not in attacked}
+    if not still or not hasattr(branches, "encode"):
+        return lambda moving: model({**still, **moving})
+    with torch.no_grad():
+        fixed = branches.encode(still)
+    return lambda moving: branches.classify({**fixed, **branches.encode(moving)})
+
+
+def deltas(balls: Sequence[Ball], ws: Coordinates) -> dict[str, Tensor]:
+    """δ of every modality."""
+    return {name: delta for ball, w in zip(balls, ws, strict=True) for name, delta in ball.delta(w).items()}
+
+
+def losses_and_gradients(
+    forward: Forward,
+    place: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    balls: Sequence[Ball],
+    ws: Coordinates,
+    labels: Tensor,
+    loss: Loss,
+) -> tuple[Tensor, Coordinates]:
+    """Loss of each clip (N,) at ``place(δ)`` = x + δ, and the gradient of their sum with respect to each w.
+
+    Raises
+    ------
+    AvlibError
+        When the logits do not depend on any attacked modality.
+    """
+    ws = [w.detach().requires_grad_() for w in ws]
+    with torch.enable_grad():
+        values = loss(forward(place(deltas(balls, ws))), labels)
+        if not values.requires_grad:
+            names = [name for ball in balls for name in ball.shapes]
+            raise AvlibError(f"threats against {names}: the model's logits do not depend on them")
+        gradients = torch.autograd.grad(values.sum(), ws, allow_unused=True, materialize_grads=True)
+    return values.detach(), list(gradients)
+
+
+def ascend(balls: Sequence[Ball], ws: Coordinates, gradients: Coordinates, step: float, progress: float) -> Coordinates:
+    """A step of each ball along its own steepest direction, projected."""
+    return [ball.ascend(w, gradient, step, progress) for ball, w, gradient in zip(balls, ws, gradients, strict=True)]
+
+
+def schedule(step_size: float | Sequence[float] | None, default: Sequence[float]) -> Sequence[float]:
+    """One step size for each of ``len(default)`` steps, in units of ε.
+
+    Raises
+    ------
+    AvlibError
+        When a step size is not positive or a sequence has the wrong length.
+    """
+    if step_size is None:
+        return default
+    sizes = [step_size] * len(default) if isinstance(step_size, float | int) else list(step_size)
+    if len(sizes) != len(default) or any(not size > 0 for size in sizes):
+        raise AvlibError(
+            f"step_size = {step_size!r}: allowed are a number > 0 and {len(default)} of them, in units of ε"
+        )
+    return sizes

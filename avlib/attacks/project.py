@@ -1,0 +1,135 @@
+"""Geometry of the unit balls: the nearest point inside, the direction of steepest ascent, a random point.
+
+Everything works on the last axis, so that one call serves clips and frames.  A box (low, high) always contains 0.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+Box = tuple[Tensor, Tensor]
+
+NEWTON_STEPS = 24
+
+
+def norms(w: Tensor, norm: float) -> Tensor:
+    """‖w‖_norm over the last axis, which stays with length 1.
+
+    >>> norms(torch.tensor([3.0, -4.0]), 2)
+    tensor([5.])
+    """
+    return torch.linalg.vector_norm(w, ord=norm, dim=-1, keepdim=True)
+
+
+def project(w: Tensor, norm: float, box: Box | None = None) -> Tensor:
+    """The point of {v : ‖v‖_norm ≤ 1, low ≤ v ≤ high} that is nearest to `w` in Euclidean distance; any (…, D).
+
+    Π_ε of P1, eq. 1 and P2, eq. 2, exact for every norm, also with a box (where clipping after rescaling is not).
+
+    >>> project(torch.tensor([2.0, 0.5]), 1)
+    tensor([1., 0.])
+    >>> project(torch.tensor([3.0, 4.0]), 2, box=(torch.tensor(-0.6), torch.tensor(0.6)))
+    tensor([0.6000, 0.6000])
+    """
+    if norm == math.inf:
+        w = w.clamp(-1, 1)
+        return w if box is None else w.clamp(*box)
+    if norm == 2:
+        return w / norms(w, 2).clamp_min(1) if box is None else _project_l2(w, box)
+    return _project_l1(w, box)
+
+
+def _project_l2(w: Tensor, box: Box) -> Tensor:
+    # The nearest point is clamp(t·w) for the largest t ≤ 1 with norm ≤ 1 (t = 1 / (1 + multiplier)).  In s = t² the
+    # squared norm Σ min(s·w², bound²) is concave and piecewise linear, so Newton's method climbs to the root from
+    # below, never leaves the ball and is exact after finitely many steps; the product of gap and slope falls at
+    # least fourfold in each (Radzik 1998).  Its first step is "rescale, then clip".
+    size = w.abs().amax(dim=-1, keepdim=True).clamp_min(1)  # keeps w² from overflowing
+    unit = w / size
+    squares = unit.square()
+    ceiling = torch.where(w > 0, box[1], -box[0]).square()
+    s = torch.zeros_like(size)
+    for _ in range(NEWTON_STEPS):
+        free = s * squares < ceiling
+        gap = 1 - torch.where(free, s * squares, ceiling).sum(dim=-1, keepdim=True)
+        slope = torch.where(free, squares, 0).sum(dim=-1, keepdim=True)
+        s = torch.where(slope > 0, s + gap.clamp_min(0) / slope, torch.inf).minimum(size.square())
+    v = (unit * s.sqrt()).clamp(*box)
+    return v / norms(v, 2).clamp_min(1)  # rounding only
+
+
+def _project_l1(w: Tensor, box: Box | None) -> Tensor:
+    # The nearest point is clamp(soft(w, θ)) for the smallest θ ≥ 0 with norm ≤ 1.  The norm falls with θ, linearly
+    # between the points where an entry starts (θ = |w|) and where it reaches its bound (θ = |w| − bound): sort these
+    # points and walk down from the largest (Duchi et al. 2008, extended to a box).
+    size = w.abs()
+    if box is None:
+        points, count = size.sort(dim=-1, descending=True).values, torch.arange(1, w.shape[-1] + 1, device=w.device)
+    else:
+        bound = torch.where(w > 0, box[1], -box[0]).minimum(size)
+        points, order = torch.cat([size, size - bound], dim=-1).sort(dim=-1, descending=True, stable=True)
+        count = torch.where(order < w.shape[-1], 1, -1).cumsum(dim=-1)
+    fall = (points[..., :-1] - points[..., 1:]) * count[..., :-1]
+    height = torch.nn.functional.pad(fall.cumsum(dim=-1), (1, 0))  # the norm at each point
+    last = (height <= 1).sum(dim=-1, keepdim=True) - 1
+    width = count.expand_as(points).gather(-1, last).clamp_min(1)
+    theta = (points.gather(-1, last) - (1 - height.gather(-1, last)) / width).clamp_min(0)
+    v = w.sign() * (size - theta).clamp_min(0)
+    v = v if box is None else v.clamp(*box)
+    return v / norms(v, 1).clamp_min(1)  # rounding only
+
+
+def steepest(gradient: Tensor, norm: float, count: int = 1) -> Tensor:
+    """The direction d with ‖d‖_norm = 1 along which a linear function rises most; 0 where the gradient is 0.
+
+    ℓ∞: sign(g).  ℓ2: g / ‖g‖₂.  ℓ1: the `count` largest entries of |g| share the step by their size; one of them
+    alone is steepest, several make progress on a curved loss.  P1, eq. 1 and P2, eq. 2 divide by ‖g‖_p for
+    every p, which is steepest ascent for p = 2 only.
+
+    >>> steepest(torch.tensor([1.0, -3.0, 0.0]), 1), steepest(torch.zeros(3), 2)
+    (tensor([ 0., -1.,  0.]), tensor([0., 0., 0.]))
+    """
+    if norm == math.inf:
+        return gradient.sign()
+    # Divided by its largest entry first: squares of 1e-25 would vanish in float32.
+    tiny = torch.finfo(gradient.dtype).tiny
+    gradient = gradient / gradient.abs().amax(dim=-1, keepdim=True).clamp_min(tiny)
+    if norm == 1:
+        largest = gradient.abs().topk(count, dim=-1).indices
+        gradient = torch.zeros_like(gradient).scatter(-1, largest, gradient.gather(-1, largest))
+    return gradient / norms(gradient, norm).clamp_min(tiny)
+
+
+def on_sphere(live: Tensor, norm: float, generator: torch.Generator) -> Tensor:
+    """A random w with ‖w‖_norm = 1 over the last axis and 0 where `live` (…, D) is False.
+
+    Uniform on the sphere for ℓ1 and ℓ2; random signs for ℓ∞, the corners where ℓ∞ attacks end too.
+
+    >>> w = on_sphere(torch.ones(2, 8, dtype=torch.bool), 1, torch.Generator().manual_seed(0))
+    >>> norms(w, 1).allclose(torch.ones(2, 1))
+    True
+    """
+    signs = torch.randint(0, 2, live.shape, generator=generator) * 2.0 - 1
+    sizes = torch.empty(live.shape)
+    if norm == math.inf:
+        sizes = sizes.fill_(1)
+    elif norm == 2:
+        sizes = sizes.normal_(generator=generator).abs()
+    else:
+        sizes = sizes.exponential_(generator=generator)
+    w = torch.where(live.cpu(), signs * sizes, 0)
+    return w / norms(w, norm).clamp_min(torch.finfo(w.dtype).tiny)
+
+
+def in_ball(live: Tensor, norm: float, generator: torch.Generator) -> Tensor:
+    """A random w, uniform in {‖w‖_norm ≤ 1} of the coordinates where `live` (…, D) is True, 0 elsewhere.
+
+    >>> bool(norms(in_ball(torch.ones(1, 8, dtype=torch.bool), 2, torch.Generator().manual_seed(0)), 2) <= 1)
+    True
+    """
+    if norm == math.inf:
+        return torch.where(live.cpu(), torch.rand(live.shape, generator=generator) * 2 - 1, 0)
+    dimensions = live.cpu().sum(dim=-1, keepdim=True).clamp_min(1)
+    radius = torch.rand(dimensions.shape, generator=generator) ** (1 / dimensions)
+    return on_sphere(live, norm, generator) * radius

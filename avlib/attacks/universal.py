@@ -1,0 +1,116 @@
+"""Universal attacks: one δ for every clip."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from avlib.attacks.ascent import Coordinates, ascend, deltas, forward_of, losses_and_gradients, schedule
+from avlib.attacks.attacking import attacking
+from avlib.attacks.ball import Ball, Budget, balls
+from avlib.attacks.clips import Clips
+from avlib.attacks.perturbation import Perturbation, add, bounds_of
+from avlib.attacks.threat import Threat
+from avlib.data.split import Split
+from avlib.errors import AvlibError
+from avlib.losses import Loss, bce
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+FIRST_STEP = 0.25
+
+
+def fit_universal(
+    model: nn.Module,
+    split: Split,
+    threats: Mapping[str, Threat],
+    *,
+    passes: int,
+    batch_size: int,
+    step_size: float | Sequence[float] | None = None,
+    start: Mapping[str, Tensor] | None = None,
+    budget: Budget = "separate",
+    loss: Loss = bce,
+    part: float = 0.25,
+    generator: torch.Generator | None = None,
+    fabric: "Fabric | None" = None,
+) -> Perturbation:
+    """One δ that raises the mean loss over `split`: max_δ E_{x,y} L(f(x + δ), y) subject to the threats.
+
+    P1, section 4.1.  Each update takes the mean gradient over a batch, steps along its steepest direction and projects
+    the *shared* δ, which therefore never leaves its ball.  x + δ is clamped to the bounds inside the graph.
+
+    Parameters
+    ----------
+    passes, batch_size : passes over the split, clips an update (over all processes together).
+    step_size : α in units of ε, one number or one for each pass.  Default: from 1/4 down to 0 in equal steps.
+    start : δ to begin from, (1, …) for each modality; 0 without.
+    part : share of the split, evenly spaced, on which the mean loss is taken before the first pass and after each;
+        the δ that is best there is returned.
+    generator : shuffles the clips before each pass; without one their order is kept.
+    fabric : gradients are summed over its processes; the result does not depend on their number.
+
+    Raises
+    ------
+    AvlibError
+        When the threats do not fit the split or the model, or a number is out of range.
+
+    >>> from avlib.data.split import Split
+    >>> model = torch.nn.Linear(3, 1)
+    >>> class Tagger(torch.nn.Module):
+    ...     def forward(self, batch):
+    ...         return model(batch["audio"])
+    >>> split = Split({"audio": torch.zeros(8, 3)}, torch.ones(8, 1), tuple("abcdefgh"))
+    >>> fitted = fit_universal(Tagger(), split, {"audio": Threat(2, 0.1)}, passes=3, batch_size=4)
+    >>> list(fitted.history), round(fitted.ratio["audio"], 3)
+    (['pass', 'loss', 'ratio_audio'], 1.0)
+    """
+    if passes < 1 or batch_size < 1 or not 0 < part <= 1 or not len(split):
+        raise AvlibError(
+            f"passes = {passes!r}, batch_size = {batch_size!r}, part = {part!r}, clips = {len(split)}: "
+            "needed are at least 1 pass, 1 clip a batch, 0 < part ≤ 1 and 1 clip"
+        )
+    sizes = schedule(step_size, [FIRST_STEP * (1 - i / passes) for i in range(passes)])
+    for name, threat in threats.items():
+        if isinstance(threat.eps, Tensor) and threat.eps.numel() > 1:
+            raise AvlibError(f"eps of the threat against {name!r} differs from clip to clip: a universal δ has one")
+    clips = Clips(model, split, batch_size, fabric)
+    bounds = bounds_of(threats)
+    field = balls(threats, clips.read(torch.tensor([0]), whole=True)[0], budget, box=False)
+    held = torch.arange(0, len(split), max(1, round(1 / part)))
+
+    def gradient(indices: Tensor, ws: Coordinates) -> Coordinates:
+        batch, labels = clips.read(indices)
+        if not len(labels):  # fewer clips in the last batch than processes
+            return [clips.total(torch.zeros_like(w)) for w in ws]
+        forward = forward_of(model, batch, list(threats))
+        _, gradients = losses_and_gradients(forward, lambda delta: add(batch, delta, bounds), field, ws, labels, loss)
+        return [clips.total(g) for g in gradients]
+
+    def row(number: int, ws: Coordinates) -> dict[str, float]:
+        mean = clips.mean_loss(held, Perturbation(deltas(field, ws), bounds=bounds), loss)
+        return {"pass": number, "loss": mean, **{f"ratio_{name}": r for name, r in ratios(field, ws).items()}}
+
+    ws = [ball.project(ball.rows(start or {})) for ball in field]
+    with attacking(model):
+        history = [row(0, ws)]
+        best = ws
+        for number, size in enumerate(sizes, 1):
+            batches = clips.order(generator)
+            for i, indices in enumerate(batches, 1):
+                progress = (number - 1 + i / len(batches)) / passes
+                ws = ascend(field, ws, gradient(indices, ws), size, progress)
+            history.append(row(number, ws))
+            if history[-1]["loss"] > max(earlier["loss"] for earlier in history[:-1]):
+                best = ws
+    return Perturbation(
+        deltas(field, best), ratios(field, best), bounds, pd.DataFrame(history).astype({"pass": int}), passes
+    )
+
+
+def ratios(field: Sequence[Ball], ws: Coordinates) -> dict[str, float]:
+    """‖δ‖ / ε of each modality, the largest over its rows."""
+    return {name: float(ball.ratio(w).max()) for ball, w in zip(field, ws, strict=True) for name in ball.shapes}
