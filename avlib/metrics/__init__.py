@@ -1,5 +1,25 @@
-"""Metrics of clean and attacked taggers."""
+"""Metrics of clean and attacked taggers: tagging, ranking, robustness, and intervals for all of them."""
 
+from avlib.metrics.bootstrap import Interval, bootstrap, interval, paired
+from avlib.metrics.ranking import lwlrap, top_label_lost
+from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, drop_rate, shift_share
 from avlib.metrics.tagging import Tagging, dprime, max_ap_given_auc, tagging
 
-__all__ = ["Tagging", "dprime", "max_ap_given_auc", "tagging"]
+__all__ = [
+    "Broken",
+    "Interval",
+    "Tagging",
+    "bootstrap",
+    "broken_share",
+    "class_shift",
+    "decompose",
+    "dprime",
+    "drop_rate",
+    "interval",
+    "lwlrap",
+    "max_ap_given_auc",
+    "paired",
+    "shift_share",
+    "tagging",
+    "top_label_lost",
+]

@@ -1,0 +1,92 @@
+"""The metrics of resampled clips: a clip drawn k times counts k times, for many resamplings at once."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from avlib.metrics.ranking import label_precisions, top_label_lost
+from avlib.metrics.tagging import Array, Flags, dprime
+
+# (scores (N, C), labels (N, C), weights (N, R)) -> (R,), the statistic under each of the R columns of weights.
+Statistic = Callable[[np.ndarray, Flags, Array], Array]
+
+
+def weighted_ap_auc(scores: np.ndarray, labels: Flags, weights: Array) -> tuple[Array, Array]:
+    """AP and AUC of every class under every column of `weights` (N, R): two arrays (C, R).
+
+    With whole numbers as weights, exactly the metrics of `tagging` on a set that repeats each clip so many times.
+    NaN where a class has no positive or no negative of weight above 0.
+    """
+    pairs = [_class_ap_auc(scores[:, c], labels[:, c], weights) for c in range(scores.shape[1])]
+    ap, auc = np.array(pairs).swapaxes(0, 1)
+    return ap, auc
+
+
+def _class_ap_auc(scores: np.ndarray, truth: Flags, weights: Array) -> tuple[Array, Array]:
+    order = np.argsort(scores)
+    ranked, hits = scores[order], order[truth[order]]
+    gain = weights[hits]  # (P, R), by ascending score
+    positives, everyone = gain.sum(axis=0), weights.sum(axis=0)
+    below, up_to = (_before(weights[order], np.searchsorted(ranked, scores[hits], side)) for side in ("left", "right"))
+    hits_below, hits_up_to = (
+        _before(gain, np.searchsorted(scores[hits], scores[hits], side)) for side in ("left", "right")
+    )
+    # A clip of weight 0 may stand alone at the top, where the precision is 0/0; its own weight removes it.
+    precision = np.divide(positives - hits_below, everyone - below, out=np.zeros_like(gain), where=gain > 0)
+    negatives_below = (below - hits_below + up_to - hits_up_to) / 2
+    both = (positives > 0) & (positives < everyone)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ap = (gain * precision).sum(axis=0) / positives
+        auc = (gain * negatives_below).sum(axis=0) / (positives * (everyone - positives))
+    return np.where(both, ap, np.nan), np.where(both, auc, np.nan)
+
+
+def _before(weights: Array, ends: np.ndarray) -> Array:
+    """Sums of the first `ends` rows of weights (N, R): (len(ends), R)."""
+    total = np.zeros((len(weights) + 1, weights.shape[1]))
+    np.cumsum(weights, axis=0, out=total[1:])
+    return total[ends]
+
+
+def _mean_of_counted(values: Array) -> Array:
+    """Mean over the classes (C, R) that are not NaN; NaN where there is none."""
+    counted = np.isfinite(values).sum(axis=0)
+    return np.divide(np.nansum(values, axis=0), counted, out=np.full(len(counted), np.nan), where=counted > 0)
+
+
+def mean_ap(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """Macro mAP under each column of weights, over the classes that have both kinds of clips there."""
+    return _mean_of_counted(weighted_ap_auc(scores, labels, weights)[0])
+
+
+def mean_auc(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """Macro AUC, as `mean_ap`."""
+    return _mean_of_counted(weighted_ap_auc(scores, labels, weights)[1])
+
+
+def mean_dprime(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """d′ of the macro AUC."""
+    return dprime(mean_auc(scores, labels, weights))
+
+
+def mean_lwlrap(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """lwlrap, a ratio of two sums over clips."""
+    sums, counts = label_precisions(scores, labels)
+    return (sums @ weights) / (counts @ weights)
+
+
+def top1(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """Share of the clips with a label whose top-scored class is one."""
+    labelled = labels.any(axis=1)
+    lost = top_label_lost(torch.from_numpy(scores), torch.from_numpy(labels)).numpy()
+    return ((labelled & ~lost) @ weights) / (labelled @ weights)
+
+
+STATISTICS: dict[str, Statistic] = {
+    "mAP": mean_ap,
+    "auc": mean_auc,
+    "dprime": mean_dprime,
+    "lwlrap": mean_lwlrap,
+    "top1": top1,
+}

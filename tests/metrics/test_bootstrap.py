@@ -1,0 +1,139 @@
+"""Weighted metrics equal repeated clips; intervals cover, pair, and follow their generator."""
+
+import math
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avlib.errors import AvlibError
+from avlib.metrics import bootstrap, interval, lwlrap, paired, tagging
+from avlib.metrics.weighted import STATISTICS, weighted_ap_auc
+
+
+def sample(seed, clips=150, classes=5, signal=1.5):
+    generator = np.random.default_rng(seed)
+    labels = generator.random((clips, classes)) < 0.2
+    return generator.normal(size=labels.shape) + signal * labels, labels
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 6))
+def test_a_weight_of_k_is_k_copies_of_the_clip(seed, levels):
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, levels, (20, 3)).astype(float)
+    labels = generator.integers(0, 2, (20, 3)).astype(bool)
+    weights = generator.integers(0, 4, (20, 2)).astype(float)
+    ap, auc = weighted_ap_auc(scores, labels, weights)
+    for r in range(2):
+        copies = np.repeat(np.arange(20), weights[:, r].astype(int))
+        table = tagging(scores[copies], labels[copies]).per_class
+        assert ap[:, r] == pytest.approx(table["AP"].to_numpy(), abs=1e-12, nan_ok=True)
+        assert auc[:, r] == pytest.approx(table["AUC"].to_numpy(), abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_the_value_is_the_metric_of_all_clips(name):
+    scores, labels = sample(0)
+    result = tagging(scores, labels)
+    direct = {"mAP": result.mAP, "auc": result.auc, "dprime": result.dprime, "lwlrap": lwlrap(scores, labels)}
+    direct["top1"] = labels[np.arange(150), scores.argmax(axis=1)][labels.any(axis=1)].mean()
+    found = bootstrap(scores, labels, name, replicates=20)
+    assert found.value == pytest.approx(direct[name], abs=1e-12)
+    assert found.low < found.value < found.high
+
+
+def accuracy(scores, labels, weights):
+    return (labels[:, 0] @ weights) / weights.sum(axis=0)
+
+
+def test_a_95_percent_interval_covers_a_known_probability():
+    generator, hits = np.random.default_rng(1), 0
+    for _ in range(200):
+        labels = generator.random((100, 1)) < 0.4
+        found = bootstrap(np.zeros((100, 1)), labels, accuracy, replicates=200, generator=generator)
+        hits += found.low <= 0.4 <= found.high
+    assert 0.89 <= hits / 200 <= 0.99
+
+
+def test_an_interval_of_map_covers_although_few_positives_bias_it():
+    population = sample(2, clips=50_000, classes=20)
+    truth, generator, mirrored, percentile = tagging(*population).mAP, np.random.default_rng(3), 0, 0
+    for _ in range(60):
+        rows = generator.integers(50_000, size=100)
+        found = bootstrap(population[0][rows], population[1][rows], replicates=100, generator=generator)
+        low, high = np.quantile(found.replicates, [0.025, 0.975])
+        mirrored, percentile = mirrored + (found.low <= truth <= found.high), percentile + (low <= truth <= high)
+    assert mirrored >= 50
+    assert percentile < mirrored - 5
+
+
+def test_more_clips_narrow_the_interval_by_the_square_root():
+    widths = [np.ptp([found.low, found.high]) for found in (bootstrap(*sample(4, n), "auc") for n in (500, 2000))]
+    assert widths[0] / widths[1] == pytest.approx(2, rel=0.3)
+
+
+def test_pairing_removes_the_luck_of_the_clips():
+    scores, labels = sample(5)
+    slightly_worse = scores + 0.1 * np.random.default_rng(6).normal(size=scores.shape)
+    alone, difference = bootstrap(scores, labels), paired(scores, slightly_worse, labels)
+    assert difference.value == pytest.approx(tagging(scores, labels).mAP - tagging(slightly_worse, labels).mAP)
+    assert difference.high - difference.low < (alone.high - alone.low) / 2
+    nothing = paired(scores, scores, labels)
+    assert (nothing.low, nothing.value, nothing.high) == (0, 0, 0)
+
+
+def test_seeds_that_differ_widen_the_interval_and_equal_ones_do_not():
+    scores, labels = sample(7, clips=2000)
+    one = bootstrap(scores, labels)
+    same = bootstrap(np.stack([scores] * 3), labels)
+    noise = np.random.default_rng(8).normal(size=scores.shape)
+    spread = bootstrap(np.stack([scores + k * noise for k in (0, 0.7, 1.5)]), labels)
+    width = [found.high - found.low for found in (one, same, spread)]
+    assert width[1] == pytest.approx(width[0], rel=0.15)  # clips are drawn once for all seeds
+    assert width[2] > 1.5 * width[0]
+    means = [tagging(scores + k * noise, labels).mAP for k in (0, 0.7, 1.5)]
+    assert spread.value == pytest.approx(np.mean(means))
+
+
+def test_the_generator_decides_and_the_chunk_size_does_not(monkeypatch):
+    scores, labels = sample(9)
+    first = bootstrap(scores, labels, replicates=30, generator=np.random.default_rng(5)).replicates
+    monkeypatch.setattr(sys.modules[bootstrap.__module__], "CELLS", 150 * 7)
+    again = bootstrap(scores, labels, replicates=30, generator=np.random.default_rng(5)).replicates
+    other = bootstrap(scores, labels, replicates=30, generator=np.random.default_rng(6)).replicates
+    assert again == pytest.approx(first, abs=1e-12)
+    assert not np.allclose(first, other)
+
+
+def test_monotone_transforms_and_class_constants_leave_map_intervals_alone():
+    scores, labels = sample(10)
+    moved = bootstrap(np.exp(scores + np.arange(5)), labels, replicates=40)
+    still = bootstrap(scores, labels, replicates=40)
+    assert moved.replicates == pytest.approx(still.replicates)
+    assert bootstrap(scores + 5 * np.arange(5), labels, "lwlrap").high < bootstrap(scores, labels, "lwlrap").low
+
+
+def test_resamples_without_positives_are_left_out():
+    labels = np.zeros((10, 1), dtype=bool)
+    labels[3] = True
+    found = bootstrap(np.arange(10.0)[:, None], labels, replicates=200)
+    assert np.isnan(found.replicates).any()
+    assert math.isfinite(found.low)
+    nothing = bootstrap(np.zeros((10, 1)), np.zeros((10, 1)), replicates=5)
+    assert math.isnan(nothing.value)
+    assert math.isnan(nothing.low)
+
+
+def test_shares_stay_within_0_and_1():
+    assert interval(0.99, np.linspace(0.9, 1, 50), bounds=(0, 1)).high == 1
+
+
+def test_unknown_statistics_and_unequal_seeds_are_refused():
+    scores, labels = sample(11)
+    with pytest.raises(AvlibError, match="'f1' is unknown: choose one of mAP, auc"):
+        bootstrap(scores, labels, "f1")
+    with pytest.raises(AvlibError, match="scores of 1 and 2 seeds"):
+        paired(scores, np.stack([scores, scores]), labels)
