@@ -33,7 +33,7 @@ SPLITS = ("train", "valid", "eval")
 MODALITIES = ("audio", "video")
 IN_MEMORY = 500 * 2**20  # bytes of features up to which a data set is held in memory
 CHUNK = 16  # clips in one task of the renderer
-WORTHWHILE = 10.0  # seconds of work from which on starting worker processes pays
+WORTHWHILE = 20.0  # seconds of work from which on starting worker processes pays
 
 
 @dataclass(frozen=True)
@@ -152,18 +152,19 @@ def _rendered(source: Source, modalities: tuple[str, ...]) -> Iterator[tuple[str
     total = sum(source.sizes.values())
     # `delay` keeps the bar away from what is over at once; TQDM_DISABLE=1 turns it off where nobody watches.
     with tqdm(total=total, desc=f"rendering {source.name}", unit="clip", delay=2, leave=False) as bar:
-        began = time.monotonic()
         for done, (split, indices) in enumerate(tasks):
-            # The first task is timed here; when much is left, all cores share the rest.
-            if done == 1 and (time.monotonic() - began) * (len(tasks) - 1) > WORTHWHILE and joblib.cpu_count() > 1:
-                with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
-                    results = joblib.Parallel(return_as="generator")(joblib.delayed(work)(*task) for task in tasks[1:])
-                    for (split, indices), rows in zip(tasks[1:], results, strict=True):
-                        bar.update(len(indices))
-                        yield split, rows
-                return
+            began = time.monotonic()
             yield split, work(split, indices)
             bar.update(len(indices))
+            left = tasks[done + 1 :]
+            # The first task warms up; the second tells how long the rest takes on one core.
+            if done == 1 and (time.monotonic() - began) * len(left) > WORTHWHILE and joblib.cpu_count() > 1:
+                with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
+                    results = joblib.Parallel(return_as="generator")(joblib.delayed(work)(*task) for task in left)
+                    for (split, indices), rows in zip(left, results, strict=True):
+                        yield split, rows
+                        bar.update(len(indices))
+                return
 
 
 def _write(path: Path, source: Source, modalities: tuple[str, ...]) -> None:
