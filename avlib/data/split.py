@@ -54,7 +54,7 @@ class Split:
 
     def batch(self, indices: Sequence[int] | Tensor) -> tuple[Batch, Tensor]:
         """The clips at `indices`: a batch keyed by modality, and labels (n, C)."""
-        index = torch.as_tensor(indices)
+        index = torch.as_tensor(indices, dtype=torch.long)
         rows = index if self.rows is None else self.rows[index]
         return {name: _read(store, rows) for name, store in self.features.items()}, self.labels[index]
 
@@ -66,7 +66,7 @@ class Split:
 
     def subset(self, indices: Sequence[int] | Tensor) -> "Split":
         """A view of the clips at `indices`, in that order."""
-        index = torch.as_tensor(indices)
+        index = torch.as_tensor(indices, dtype=torch.long)
         chosen = index.tolist()
         return replace(
             self,

@@ -101,8 +101,13 @@ class Head(nn.Module):
         return Frames(logits, log_weights(self.pooling, logits, attention).exp())
 
     def _logits(self, encoding: Tensor) -> tuple[Tensor, Tensor | None]:
-        # (N, T, d) -> (N, T, C)
-        return self.event(encoding), None if self.attention is None else self.attention(encoding)
+        z = _full(self.event(encoding))  # (N, T, d) -> (N, T, C)
+        return z, None if self.attention is None else _full(self.attention(encoding))
+
+
+def _full(logits: Tensor) -> Tensor:
+    """At least float32: half precision would lose the difference of two logarithms in `pool`."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _linear(width: int, classes: int) -> nn.Linear:

@@ -1,0 +1,8 @@
+"""Training: recipes, the loop, the cache of trained models, and the one evaluation loop."""
+
+from avlib.training.cache import trained
+from avlib.training.loop import train
+from avlib.training.predict import predict
+from avlib.training.recipe import Recipe
+
+__all__ = ["Recipe", "predict", "train", "trained"]

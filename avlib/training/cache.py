@@ -1,0 +1,167 @@
+"""Trained models, kept: the same question finds the same weights."""
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from avlib.data.split import AVData, Split
+from avlib.errors import AvlibError
+from avlib.files import atomic, cache_dir, digest, locked, source_digest
+from avlib.training import loop
+from avlib.training.checkpoint import Damaged, fill, read, write
+from avlib.training.recipe import Recipe
+
+log = logging.getLogger("avlib")
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def trained(
+    factory: Callable[[], Model], data: AVData, recipe: Recipe, seed: int = 0, *, fabric: Fabric | None = None
+) -> tuple[Model, pd.DataFrame]:
+    """The model that `factory` builds, trained on `data`, and its history: from the cache, or trained now and kept.
+
+    `factory` is a model class or function, or a `functools.partial` of one.  The key is everything that decides the
+    weights: factory and arguments, recipe, seed, data, precision and device, versions, and the source of all avlib
+    modules that take part.  Weights lie in ``cache_dir() / "models"`` as safetensors beside a JSON file that says what
+    they are.  A run that was killed goes on from its last whole epoch.
+
+    Raises
+    ------
+    AvlibError
+        When the factory cannot be told apart from others (a lambda, an argument that is no plain value), the
+        cache cannot be written, or training fails.
+    """
+    fabric = fabric or loop.default_fabric()
+    facts = describe(factory, data, recipe, seed, fabric)
+    weights = cache_dir() / "models" / f"{facts['factory'].rpartition('.')[2]}-{digest(facts)}.safetensors"
+    with loop.seeded(seed, 0, fabric.device):
+        model = factory()
+    with contextlib.suppress(Damaged):  # it is dealt with below, where no other process can be at it
+        if (history := _load(weights, model)) is not None:
+            return model.to(fabric.device), history
+    with _alone(weights, fabric):
+        try:
+            history = _load(weights, model)  # another process may have made it while this one waited
+        except Damaged as error:
+            log.warning("%s: the model is trained again", error)
+            history = None
+        if history is None:
+            history = _make(weights, model, data, recipe, seed, fabric, facts)
+    return model.to(fabric.device), history
+
+
+def describe(
+    factory: Callable[[], nn.Module], data: AVData, recipe: Recipe, seed: int, fabric: Fabric
+) -> dict[str, Any]:
+    """Everything that decides the weights of `trained`, as plain values."""
+    target = factory.func if isinstance(factory, functools.partial) else factory
+    name = f"{target.__module__}.{target.__qualname__}"
+    if "<" in name or not hasattr(sys.modules.get(target.__module__), "__file__"):
+        raise AvlibError(f"factory {name} has no file that tells its version; use a model class, or a partial of one")
+    given = (factory.args, factory.keywords) if isinstance(factory, functools.partial) else ((), {})
+    try:
+        bound = inspect.signature(target).bind(*given[0], **given[1])
+    except TypeError as error:
+        raise AvlibError(f"factory {name} cannot be called as given: {error}") from error
+    bound.apply_defaults()
+    try:
+        json.dumps(bound.arguments)
+    except TypeError as error:
+        raise AvlibError(f"factory {name} has an argument that is no plain value ({error})") from error
+    return {
+        "factory": name,
+        "arguments": bound.arguments,
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+        "data": {
+            "name": data.name,
+            "checksum": data.checksum,
+            "train": _clips(data.train),
+            "valid": _clips(data.valid),
+        },
+        "precision": fabric._precision.precision,
+        "device": fabric.device.type,
+        "processes": fabric.world_size,
+        "torch": torch.__version__,
+        "sources": _sources(sys.modules[target.__module__], loop),
+    }
+
+
+def _clips(split: Split) -> str:
+    """Digest of a split that may have been cut or changed since its data set was loaded."""
+    held = [store if isinstance(store, Tensor) else name for name, store in sorted(split.features.items())]
+    return digest(split.ids, split.labels, *held)
+
+
+def _sources(*roots: ModuleType) -> dict[str, str]:
+    """Digest of the source of `roots` and of every avlib module that they take names from."""
+    found: dict[str, str] = {}
+    queue = list(roots)
+    while queue:
+        module = queue.pop()
+        if module.__name__ in found:
+            continue
+        found[module.__name__] = source_digest(module)
+        for value in vars(module).values():
+            origin = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(origin, str) and origin.split(".")[0] == "avlib":
+                queue.append(sys.modules[origin])
+    return dict(sorted(found.items()))
+
+
+@contextlib.contextmanager
+def _alone(weights: Path, fabric: Fabric) -> Iterator[None]:
+    """Hold the lock of `weights`, as one run, however many processes it has; clear what killed runs left."""
+    with contextlib.ExitStack() as stack:
+        if fabric.is_global_zero:
+            stack.enter_context(locked(weights))
+            for leftover in weights.parent.glob(f".{weights.stem}*.part*"):
+                leftover.unlink(missing_ok=True)
+        fabric.barrier()
+        yield
+        fabric.barrier()
+
+
+def _load(weights: Path, model: nn.Module) -> pd.DataFrame | None:
+    """Fill `model` and return its history, or None when it has not been trained to the end."""
+    sidecar = weights.with_suffix(".json")
+    if not weights.exists() or not sidecar.exists():
+        return None
+    tensors, _, stamp = read(weights)
+    try:
+        facts = json.loads(sidecar.read_text())
+        if facts["digest"] != stamp:
+            raise Damaged(f"{weights.name} is damaged (its digest is not the one in {sidecar.name})")
+        history = pd.DataFrame(facts["history"])
+    except (KeyError, ValueError) as error:
+        raise Damaged(f"{sidecar.name} is damaged") from error
+    fill(model, tensors)
+    model.eval()
+    return history
+
+
+def _make(
+    weights: Path, model: nn.Module, data: AVData, recipe: Recipe, seed: int, fabric: Fabric, facts: dict[str, Any]
+) -> pd.DataFrame:
+    resume = weights.with_name(f"{weights.stem}.resume.safetensors")
+    history = loop.train(model, data, recipe, seed=seed, fabric=fabric, checkpoint=resume)
+    if fabric.is_global_zero:
+        # The sidecar comes last: weights without one are not taken for whole.
+        facts = {**facts, "digest": write(weights, model.state_dict(), {}), "history": history.to_dict("records")}
+        with atomic(weights.with_suffix(".json")) as part:
+            part.write_text(json.dumps(facts, indent=1))
+        resume.unlink(missing_ok=True)
+    return history

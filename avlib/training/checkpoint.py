@@ -1,0 +1,87 @@
+"""Tensors and facts in one safetensors file: it holds no code, and a damaged one is known by its digest."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from avlib.files import atomic, digest
+
+
+class Damaged(Exception):
+    """A checkpoint that does not hold what was written."""
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    """Write `tensors` and JSON-able `facts` to `path`, whole or not at all; return the digest of the tensors."""
+    flat = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
+    stamp = digest(list(flat), *flat.values())
+    with atomic(path) as part:
+        # safetensors' own writer hides a full disk in an error of its own; these bytes fail as an OSError.
+        part.write_bytes(save(flat, {"facts": json.dumps(facts), "digest": stamp}))
+    return stamp
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
+    """Tensors, facts and digest as they were written.
+
+    Raises
+    ------
+    Damaged
+        When the file is not whole, or its content not what its digest says.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+        facts, stamp = json.loads(header["facts"]), header["digest"]
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise Damaged(f"{path.name} is damaged ({error})") from error
+    if digest(list(tensors), *tensors.values()) != stamp:
+        raise Damaged(f"{path.name} is damaged (its content does not match its digest)")
+    return tensors, facts, stamp
+
+
+def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Load a state dict, all of it or, when it does not fit, nothing.
+
+    Raises
+    ------
+    Damaged
+        When the tensors are not those of this model.
+    """
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if wanted != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise Damaged(f"checkpoint does not fit a {type(model).__name__} of this size")
+    model.load_state_dict(tensors)
+
+
+def pack(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Everything that another epoch changes, by name: ``model/…`` and ``optimizer/<parameter number>/…``."""
+    state = optimizer.state_dict()["state"]
+    moments = {f"optimizer/{i}/{name}": tensor for i, entry in state.items() for name, tensor in entry.items()}
+    return {f"model/{name}": tensor for name, tensor in model.state_dict().items()} | moments
+
+
+def unpack(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put back what `pack` took."""
+    state: dict[int, dict[str, Tensor]] = {}
+    weights = {}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for path, tensor in tensors.items():
+        kind, name = path.split("/", 1)
+        if kind == "model":
+            weights[name] = tensor
+        else:
+            number, name = name.split("/")
+            # Laid out in memory as the parameter is: otherwise Adam rounds differently than without a stop.
+            like = parameters[int(number)]
+            moment = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            state.setdefault(int(number), {})[name] = moment
+    fill(model, weights)
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
