@@ -3,10 +3,10 @@
 import difflib
 import importlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from avlib.data.split import AVData
-from avlib.data.store import stored
+from avlib.data.store import Source, stored
 from avlib.errors import AvlibError
 
 SETS = ("synthav", "avdigits", "folder")
@@ -41,12 +41,29 @@ def load(
         raise AvlibError(f"data set {name!r} is unknown: choose one of {', '.join(SETS)}{_nearest(name, SETS)}")
     if profile not in PROFILES:
         raise AvlibError(f"profile={profile!r} is unknown: choose one of {', '.join(PROFILES)}")
-    source = importlib.import_module(f"avlib.data.{name}").source
+    source = _source(name)
     allowed = [knob for knob in inspect.signature(source).parameters if knob not in ("profile", "seed")]
     for knob in knobs:
         if knob not in allowed:
             raise AvlibError(f"{name} has no knob {knob!r}: it has {', '.join(allowed)}{_nearest(knob, allowed)}")
     return stored(source(profile=profile, seed=seed, **knobs), modalities)
+
+
+def missing(name: str) -> str | None:
+    """Why the data set `name` cannot be loaded here, and what to do about it; None when it can.
+
+    >>> missing("synthav") is None
+    True
+    """
+    try:
+        _source(name)()
+    except AvlibError as error:
+        return str(error)
+    return None
+
+
+def _source(name: str) -> Callable[..., Source]:
+    return importlib.import_module(f"avlib.data.{name}").source
 
 
 def _nearest(word: str, allowed: Sequence[str]) -> str:
