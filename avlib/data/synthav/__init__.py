@@ -1,15 +1,14 @@
 """`synthav`: sound and picture made from formulas, with every cause a dial."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from types import ModuleType
 
 import torch
 
-from avlib.data.split import AVData
-from avlib.data.store import Clip, Source, stored
+from avlib.data.store import Clip, Source
 from avlib.data.synthav import named as _named
 from avlib.data.synthav import picture, records, score, sound, worlds
 from avlib.data.synthav import scene as _scene
@@ -20,7 +19,7 @@ from avlib.data.synthav.worlds import World, drawn, named
 from avlib.errors import AvlibError
 from avlib.features import paper64
 
-__all__ = ["NAMED", "PROFILES", "Scenery", "World", "drawn", "load", "named", "plan", "render", "true_events"]
+__all__ = ["NAMED", "PROFILES", "Scenery", "World", "drawn", "named", "plan", "render", "source", "true_events"]
 
 PROFILES: Mapping[str, Mapping[str, float]] = {
     "smoke": {"classes": 8, "train": 240, "valid": 60, "eval": 160, "seconds": 2.5},
@@ -31,11 +30,10 @@ PROFILES: Mapping[str, Mapping[str, float]] = {
 WINDOW = 5  # video frames in a window: half a second
 
 
-def load(
-    *,
+def source(
     profile: str = "smoke",
     seed: int = 0,
-    modalities: Sequence[str] = ("audio",),
+    *,
     world: int | None = None,
     classes: int | None = None,
     seconds: float | None = None,
@@ -47,12 +45,12 @@ def load(
     agreement: float = 0.8,
     class_frequency: float = 0.7,
     label_noise: float = 0.02,
-) -> AVData:
-    """Render `synthav`, or read it back from the cache.
+) -> Source:
+    """`synthav` at the size of a profile, and its dials.
 
     Parameters
     ----------
-    profile, seed, modalities : sizes (`PROFILES`), random numbers, and what to render
+    profile, seed : sizes (`PROFILES`), and the random numbers
     world : None for the records that imitate AudioSet; k for a drawn world with independent attributes
     classes, seconds, train, valid, eval : in place of the profile's number of classes, clip length, and split sizes
     audio_informativeness, video_informativeness : share of the attributes of a sound (a look) that are its class's
@@ -82,7 +80,7 @@ def load(
     )
     if not 0 <= class_frequency <= 3:
         raise AvlibError(f"class_frequency={class_frequency}: allowed are 0 (balanced) to 3 (a very long tail)")
-    source = Source(
+    return Source(
         name="synthav",
         classes=scenery.world.classes,
         sizes={split: int(sizes[split]) for split in SPLITS},
@@ -93,7 +91,6 @@ def load(
         window=WINDOW,
         implications=scenery.world.implications,
     )
-    return stored(source, modalities)
 
 
 _MODULES: tuple[ModuleType, ...] = (sys.modules[__name__], _named, picture, records, _scene, score, sound, worlds)
