@@ -51,7 +51,8 @@ class Threat:
             raise AvlibError(f"norm = {self.norm!r}: allowed are 1, 2 and math.inf")
         eps = torch.as_tensor(self.eps)
         if eps.dim() > 1 or not bool(((eps >= 0) & eps.isfinite()).all()):
-            raise AvlibError(f"eps = {self.eps!r}: allowed are a number ≥ 0 and a tensor (N,) of such numbers")
+            shown = f"{eps.min():.4g} … of shape {tuple(eps.shape)}" if eps.dim() else f"{self.eps!r}"
+            raise AvlibError(f"eps = {shown}: allowed are a number ≥ 0 and a tensor (N,) of such numbers")
         if self.over not in get_args(Over):
             raise AvlibError(f"over = {self.over!r}: allowed are 'clip' and 'frame'")
         if self.scale is not None and not bool(((self.scale > 0) & self.scale.isfinite()).all()):
@@ -59,4 +60,4 @@ class Threat:
         if self.mask is not None and not bool(((self.mask == 0) | (self.mask == 1)).all()):
             raise AvlibError("mask has values besides 0 and 1: use scale for budgets that differ from bin to bin")
         if self.bounds is not None and not bool((torch.as_tensor(self.bounds[0] <= self.bounds[1])).all()):
-            raise AvlibError(f"bounds = {self.bounds!r}: the lowest value must not exceed the highest")
+            raise AvlibError("bounds: the lowest value of x + δ must not exceed the highest")

@@ -1,0 +1,53 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from avlib.losses import bce, margin, ranking
+
+LOGITS = 3 * torch.randn(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+LABELS = (torch.rand(5, 6, generator=torch.Generator().manual_seed(1)) > 0.6).double()
+
+
+def test_bce_is_binary_cross_entropy():
+    expected = F.binary_cross_entropy_with_logits(LOGITS, LABELS, reduction="none").mean(dim=1)
+    torch.testing.assert_close(bce(LOGITS, LABELS), expected)
+
+
+@pytest.mark.parametrize("loss", [bce, ranking, margin])
+def test_a_certain_model_still_has_a_gradient(loss):
+    logits = torch.tensor([[40.0, -40.0, -40.0]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(loss(logits, torch.tensor([[1.0, 0.0, 0.0]])).sum(), logits)
+    assert float(gradient.abs().max()) > 0
+    assert bool(gradient.isfinite().all())
+
+
+def test_ranking_counts_pairs():
+    for i in range(len(LOGITS)):
+        pairs = [
+            F.softplus(LOGITS[i, n] - LOGITS[i, p])
+            for p in range(6)
+            for n in range(6)
+            if LABELS[i, p] == 1 and LABELS[i, n] == 0
+        ]
+        assert float(ranking(LOGITS, LABELS)[i]) == pytest.approx(float(sum(pairs) / max(len(pairs), 1)))
+
+
+def test_ranking_and_margin_ignore_a_shift_of_all_logits():
+    for loss in (ranking, margin):
+        torch.testing.assert_close(loss(LOGITS + 5, LABELS), loss(LOGITS, LABELS))
+    assert float((bce(LOGITS + 5, LABELS) - bce(LOGITS, LABELS)).abs().min()) > 0.05
+
+
+def test_margin_is_positive_where_the_top_label_is_wrong():
+    wrong = LABELS.gather(1, LOGITS.argmax(dim=1, keepdim=True))[:, 0] == 0
+    assert torch.equal(margin(LOGITS, LABELS) > 0, wrong)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_one_sided_clips_are_finite(value):
+    logits = LOGITS.clone().requires_grad_()
+    labels = torch.full_like(LABELS, value)
+    for loss in (ranking, margin):
+        (gradient,) = torch.autograd.grad(loss(logits, labels).sum(), logits)
+        assert bool(gradient.isfinite().all())
+    assert bool((ranking(logits, labels) == 0).all())
