@@ -1,0 +1,146 @@
+"""A tagger whose worst case is known on paper: one weight for each spectrogram cell and class."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from avlib.data.split import Batch, Split
+from avlib.errors import AvlibError
+from avlib.losses import bce
+
+
+class LinearTagger(nn.Module):
+    """logits = W·x + b on the flattened log-mel x (frames × mels), with zero weights until fitted.
+
+    A perturbation δ moves the logit of class c by exactly w_c·δ, whatever the clip: closed forms of the worst δ and
+    of the smallest one that flips a decision follow (`dual_vector`, `radius`), and a δ shared by all clips only adds a
+    constant to each class.
+    """
+
+    def __init__(self, classes: int, frames: int, mels: int) -> None:
+        super().__init__()
+        self.frames, self.mels = frames, mels
+        self.head = nn.Linear(frames * mels, classes)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def templates(self) -> Tensor:
+        """The weights as pictures, (C, frames, mels)."""
+        return self.head.weight.unflatten(1, (self.frames, self.mels))
+
+    def encode(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The audio itself: ``{"audio": (N, frames, mels)}``.
+
+        Raises
+        ------
+        AvlibError
+            When the batch has no audio, or audio of another shape than the weights.
+        """
+        shape = tuple(batch["audio"].shape) if "audio" in batch else None
+        if shape is None or shape[1:] != (self.frames, self.mels):
+            raise AvlibError(f"LinearTagger takes audio of shape (clips, {self.frames}, {self.mels}), got {shape}")
+        return {"audio": batch["audio"]}
+
+    def classify(self, encodings: Mapping[str, Tensor]) -> Tensor:
+        """Clip logits (N, C)."""
+        return self.head(encodings["audio"].flatten(1))
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        return self.classify(self.encode(batch))
+
+    def bottleneck(self, batch: Batch) -> Tensor:
+        """What the head sees as a sequence: the audio, (N, frames, mels)."""
+        return self.encode(batch)["audio"]
+
+    def pooled(self, batch: Batch) -> Tensor:
+        """What the head sees as one vector: the flattened audio, (N, frames · mels)."""
+        return self.bottleneck(batch).flatten(1)
+
+
+def fit_linear(split: Split, *, penalty: float = 0.1, iterations: int = 200) -> LinearTagger:
+    """Logistic regression for every class: min Σ_c [ mean_i softplus((1 − 2 y_ic)·z_ic) + (penalty / 2)·‖w_c‖² ].
+
+    Convex, so L-BFGS on all clips at once finds the one optimum without a seed; biases are not penalised.
+    """
+    batch, labels = split.batch(range(len(split)))
+    classes, (frames, mels) = labels.shape[1], batch["audio"].shape[1:]
+    model = LinearTagger(classes, frames, mels)
+    optimiser = torch.optim.LBFGS(
+        model.parameters(), max_iter=iterations, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = classes * bce(model(batch), labels).mean() + penalty / 2 * model.head.weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    optimiser.zero_grad()
+    return model.eval()
+
+
+def dual_norm(weights: Tensor, norm: float) -> Tensor:
+    """‖w‖_q over the last axis, 1/p + 1/q = 1: the most that w·δ can be over ‖δ‖_p ≤ 1, for p = `norm`.
+
+    For a ball around each frame, δ's worst case is the sum of the frames' dual norms: give weights (…, T, F) and sum.
+
+    Raises
+    ------
+    AvlibError
+        When `norm` is below 1, where the ball is not convex.
+
+    >>> [dual_norm(torch.tensor([3.0, -4.0]), p).item() for p in (1, 2, torch.inf)]
+    [4.0, 5.0, 7.0]
+    """
+    return torch.linalg.vector_norm(weights, _conjugate(norm), dim=-1)
+
+
+def dual_vector(weights: Tensor, norm: float) -> Tensor:
+    """The v with ‖v‖_p = 1 that reaches w·v = ‖w‖_q, along the last axis.
+
+    p = ∞: sign(w).  p = 2: w/‖w‖₂.  p = 1: everything in the largest |w_j|.  Else sign(w)·(|w|/‖w‖_q)^(q−1).
+
+    >>> dual_vector(torch.tensor([3.0, -4.0]), 2), dual_vector(torch.tensor([3.0, -4.0]), 1)
+    (tensor([ 0.6000, -0.8000]), tensor([ 0., -1.]))
+    """
+    q = _conjugate(norm)
+    if q == torch.inf:
+        largest = nn.functional.one_hot(weights.abs().argmax(dim=-1), weights.shape[-1])
+        return largest * weights.sign()
+    return weights.sign() * (weights.abs() / dual_norm(weights, norm)[..., None]) ** (q - 1)
+
+
+def radius(model: LinearTagger, batch: Mapping[str, Tensor], norm: float) -> Tensor:
+    """|w_c·x + b_c| / ‖w_c‖_q for each clip and class, (N, C): how far x is from where the sign of logit c flips.
+
+    The least ‖δ‖_p over the whole clip, in units of the features (standard deviations of z-scored log-mel).
+
+    >>> model = LinearTagger(classes=1, frames=1, mels=2)
+    >>> _ = model.head.weight.data.copy_(torch.tensor([[3.0, -4.0]]))
+    >>> radius(model, {"audio": torch.tensor([[[5.0, 0.0]]])}, norm=2).item()
+    3.0
+    """
+    return model(batch).detach().abs() / dual_norm(model.head.weight.detach(), norm)
+
+
+def nearest_flip(model: LinearTagger, batch: Mapping[str, Tensor], target: int, norm: float) -> Tensor:
+    """The smallest δ (N, frames, mels) that brings the logit of class `target` to 0: −sign(z)·radius·v, v dual to w.
+
+    The sign flips for every longer δ of this direction and for no shorter δ of any direction.
+    """
+    logits = model(batch).detach()[:, target]
+    direction = dual_vector(model.head.weight.detach()[target], norm)
+    length = -logits.sign() * radius(model, batch, norm)[:, target]
+    return (length[:, None] * direction).unflatten(1, (model.frames, model.mels))
+
+
+def _conjugate(norm: float) -> float:
+    """q of 1/p + 1/q = 1."""
+    if not norm >= 1:
+        raise AvlibError(f"norm = {norm} is not one: choose 1, 2, or another number from 1 to inf")
+    if norm == 1:
+        return torch.inf
+    return 1.0 if norm == torch.inf else norm / (norm - 1)
