@@ -27,7 +27,7 @@ from avlib.errors import AvlibError
 from avlib.features import paper64
 from avlib.files import data_dir, digest
 
-CLIPS = {"smoke": (240, 60, 160), "laptop": (1500, 300, 900), "full": (6000, 600, 1800), "paper": (6000, 600, 1800)}
+CLIPS = {"smoke": (720, 60, 160), "laptop": (1500, 300, 900), "full": (6000, 600, 1800), "paper": (6000, 600, 1800)}
 SPEAKERS = {"train": ("george", "jackson", "theo"), "valid": ("yweweler",), "eval": ("lucas", "nicolas")}
 IMAGES = {"train": (0.0, 0.6), "valid": (0.6, 0.7), "eval": (0.7, 1.0)}  # share of each digit's images
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -142,7 +142,7 @@ def _clip(
     heard, seen = (Generator(Philox(s)) for s in SeedSequence([seed, SPLITS.index(split), i]).spawn(2))
     said = heard.permutation(10)[: heard.integers(digits[0], digits[1] + 1)]
     waveform, events = _sound(_recordings(folder, state)[0], split, said, heard)
-    frames = _frames(_handwriting(split), said, seen) if "video" in modalities else torch.zeros(0)
+    frames = _frames(_handwriting(split), said, seen) if "video" in modalities else torch.zeros(0, 3, SIDE, SIDE)
     labels = torch.zeros(10)
     labels[torch.from_numpy(said)] = 1.0
     return Clip(f"{split}-{i:05d}", Media(waveform, RATE, frames, FPS), labels, events)

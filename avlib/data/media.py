@@ -46,8 +46,12 @@ def check(waveform: Tensor, clip: str) -> Tensor:
     return waveform
 
 
-def sound(path: Path, rate: int, *, clip: str = "", start: float = 0.0, end: float | None = None) -> Tensor:
+def sound(
+    path: Path, rate: int, *, clip: str = "", start: float = 0.0, end: float | None = None, at_most: float = math.inf
+) -> Tensor:
     """Sound of `path` from `start` to `end` seconds as one channel (S,) float32 at `rate` Hz; channels are averaged.
+
+    Of a longer part the first `at_most` seconds are read.
 
     Raises
     ------
@@ -57,20 +61,27 @@ def sound(path: Path, rate: int, *, clip: str = "", start: float = 0.0, end: flo
     clip = clip or path.name
     with _faults(path, clip):
         read = _soundfile if path.suffix.lower() in SOUND else _film_sound
-        samples, native = read(path, clip, start, end)
-    seconds = len(samples) / native
-    if end is not None and start + seconds < end - SHORT:
-        raise BadMedia(clip, f"truncated: sound ends at {start + seconds:.2f} s, wanted up to {end:.2f} s")
+        samples, native = read(path, clip, start, min(start + at_most, math.inf if end is None else end))
+    reached = start + len(samples) / native
+    if end is not None and reached < min(end, start + at_most) - SHORT:
+        raise BadMedia(clip, f"truncated: sound ends at {reached:.2f} s, wanted up to {end:.2f} s")
     waveform = check(torch.from_numpy(samples), clip)
     return torchaudio.functional.resample(waveform, native, rate) if native != rate else waveform
 
 
 def frames(
-    path: Path, fps: float, size: int, *, clip: str = "", start: float = 0.0, end: float | None = None
+    path: Path,
+    fps: float,
+    size: int,
+    *,
+    clip: str = "",
+    start: float = 0.0,
+    end: float | None = None,
+    at_most: float = math.inf,
 ) -> Tensor:
     """Frames of `path` shown at start + j / fps seconds: (M, 3, size, size) in [0, 1], cut to the middle square.
 
-    M = ⌊(end − start) · fps⌋, at least 1; a film that ends less than half a second early repeats its last frame.
+    M = (end − start) · fps rounded, at least 1; a film that ends less than half a second early repeats its last frame.
 
     Raises
     ------
@@ -83,17 +94,17 @@ def frames(
     with _faults(path, clip), av.open(str(path)) as film:
         if not film.streams.video:
             raise BadMedia(clip, "no video track")
-        last = end if end is not None else _seconds(film)
-        wanted = max(1, math.floor((last - start) * fps + 1e-6))
-        frame = None
-        for following in _decoded(film, film.streams.video[0], start):
+        last = min(start + at_most, _seconds(film) if end is None else end)
+        wanted = max(1, round((last - start) * fps))
+        frame, time = None, -math.inf
+        for time, following in _decoded(film, film.streams.video[0], start):
             # A frame is shown until the next one comes.
-            while frame is not None and len(shown) < wanted and start + len(shown) / fps < following.time:
+            while frame is not None and len(shown) < wanted and start + len(shown) / fps < time:
                 shown.append(_square(frame, size))
             frame = following
             if len(shown) == wanted:
                 break
-        if frame is None or frame.time + SHORT < start + (wanted - 1) / fps:
+        if time + SHORT < start + (wanted - 1) / fps:
             raise BadMedia(clip, f"truncated: pictures end before {last:.2f} s")
         shown += [_square(frame, size)] * (wanted - len(shown))
     return torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2).float() / 255
@@ -110,12 +121,11 @@ def _faults(path: Path, clip: str) -> Iterator[None]:
         raise BadMedia(clip, f"unreadable: {' '.join(str(error).split())}") from error
 
 
-def _soundfile(path: Path, clip: str, start: float, end: float | None) -> tuple[np.ndarray, int]:
+def _soundfile(path: Path, clip: str, start: float, end: float) -> tuple[np.ndarray, int]:
     _whole_riff(path, clip)
     with soundfile.SoundFile(path) as file:
         native = _plausible(file.samplerate, clip)
-        first = round(start * native)
-        last = file.frames if end is None else min(round(end * native), file.frames)
+        first, last = round(start * native), round(min(end * native, file.frames))
         if first >= last:
             raise BadMedia(clip, f"truncated: file ends at {file.frames / native:.2f} s, clip starts at {start:.2f} s")
         file.seek(first)
@@ -135,32 +145,35 @@ def _whole_riff(path: Path, clip: str) -> None:
             raise BadMedia(clip, f"truncated: {size} of {promised} bytes")
 
 
-def _film_sound(path: Path, clip: str, start: float, end: float | None) -> tuple[np.ndarray, int]:
+def _film_sound(path: Path, clip: str, start: float, end: float) -> tuple[np.ndarray, int]:
     av = _pyav()
     with av.open(str(path)) as film:
         if not film.streams.audio:
             raise BadMedia(clip, "no audio track")
         stream = film.streams.audio[0]
         native = _plausible(stream.rate, clip)
-        convert, began, pieces = av.AudioResampler(format="fltp"), None, []
-        for frame in _decoded(film, stream, start):
-            if end is not None and frame.time >= end:
+        convert, began = av.AudioResampler(format="fltp"), start
+        pieces: list[np.ndarray] = []
+        for time, frame in _decoded(film, stream, start):
+            if time >= end:
                 break
-            began = frame.time if began is None else began
+            began = began if pieces else time
             pieces += [piece.to_ndarray().mean(axis=0) for piece in convert.resample(frame)]
-        if began is None:
-            raise BadMedia(clip, f"truncated: no sound after {start:.2f} s")
-        samples = np.concatenate(pieces)[max(0, round((start - began) * native)) :]
-        reached, promised = max(start, began) + len(samples) / native, _seconds(film)
-    if end is None and reached < promised - SHORT:
-        raise BadMedia(clip, f"truncated: sound ends at {reached:.2f} s of {promised:.2f} s")
-    return samples[: None if end is None else round((end - start) * native)], native
+        promised = min(end, _seconds(film))
+    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    lead = round((began - start) * native)  # decoding begins before `start`, or the track after it
+    samples = np.pad(samples, (lead, 0)) if lead > 0 else samples[-lead:]
+    if not len(samples) or start + len(samples) / native < promised - SHORT:
+        raise BadMedia(clip, f"truncated: sound ends at {start + len(samples) / native:.2f} s of {promised:.2f} s")
+    return samples if math.isinf(end) else samples[: round((end - start) * native)], native
 
 
 def _decoded(film, stream, start: float) -> Iterator:  # type: ignore[no-untyped-def]
+    """Frames of `stream` from `start` on or a little before, each with its time after the beginning of the film."""
+    origin = (film.start_time or 0) / 1e6  # an mpg starts its clock anywhere
     if start > 0:
-        film.seek(int(start / stream.time_base), stream=stream)
-    return (frame for frame in film.decode(stream) if frame.time is not None)
+        film.seek(int((start + origin) / stream.time_base), stream=stream)
+    return ((frame.time - origin, frame) for frame in film.decode(stream) if frame.time is not None)
 
 
 def _seconds(film) -> float:  # type: ignore[no-untyped-def]

@@ -271,7 +271,7 @@ def _read(path: Path, source: Source) -> AVData | None:
 
 def _split(group: h5py.Group, path: Path, source: Source, small: bool) -> Split:
     split = os.path.basename(group.name)
-    present = [name for name in MODALITIES if name in group]
+    present = tuple(name for name in MODALITIES if name in group)
     events = [json.loads(text) for text in group["events"].asstr()[:]]
     rows = group["row"][:].tolist()
     return Split(
@@ -281,9 +281,14 @@ def _split(group: h5py.Group, path: Path, source: Source, small: bool) -> Split:
         labels=torch.from_numpy(group["labels"][:]),
         ids=tuple(group["id"].asstr()[:]),
         events=None if events[0] is None else tuple(tuple(Event(*event) for event in clip) for clip in events),
-        render=partial(_media, source.clip, split, rows),
+        render=partial(_media, source.clip, present, split, rows),
     )
 
 
-def _media(clip: Callable[[str, int, tuple[str, ...]], Clip], split: str, rows: list[int], i: int) -> Media:
-    return clip(split, rows[i], MODALITIES).media
+def _media(
+    clip: Callable[[str, int, tuple[str, ...]], Clip], present: tuple[str, ...], split: str, rows: list[int], i: int
+) -> Media:
+    try:
+        return clip(split, rows[i], MODALITIES).media
+    except BadMedia:  # a sound file has no picture: what was stored can be read in any case
+        return clip(split, rows[i], present).media

@@ -1,0 +1,185 @@
+"""`folder`: a user's own recordings and films, listed in a table."""
+
+import difflib
+import math
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+
+from avlib.data.media import frames, sound
+from avlib.data.split import Media
+from avlib.data.store import SPLITS, Clip, Source
+from avlib.errors import AvlibError
+from avlib.features import paper64
+from avlib.files import data_dir, digest
+
+COLUMNS = ("clip", "media", "labels")
+OPTIONAL = ("start", "end", "split")
+SHARES = (0.7, 0.8)  # of the media files: training below the first, validation up to the second, evaluation the rest
+RATE = 16000
+
+
+class Row(NamedTuple):
+    """One line of the manifest; `start` and `end` in seconds, `end` None and `split` "" where the table is silent."""
+
+    clip: str
+    media: Path
+    start: float
+    end: float | None
+    labels: tuple[str, ...]
+    split: str
+
+
+def source(
+    profile: str = "smoke",
+    seed: int = 0,
+    *,
+    manifest: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    seconds: float = 10.0,
+    fps: float = 4.0,
+    size: int = 64,
+    window: int = 4,
+) -> Source:
+    """Every clip of `manifest`, a CSV table with the columns
+
+    - ``clip``: a name, once each;
+    - ``media``: a file (wav, flac, ogg, mp3, mp4, mpg, mkv, …), relative to the table or absolute;
+    - ``labels``: separated by ``;`` (names may hold commas), empty for none;
+    - ``start``, ``end`` (optional): the part of the file in seconds;
+    - ``split`` (optional): train, valid or eval; without it 70 / 10 / 20 % of the *files* are dealt out by a hash of
+      their names, so that clips of one recording stay together.
+
+    Each clip lasts `seconds`: longer ones are cut, shorter ones end in silence (sound) or their last frame (film).
+    `classes` names the labels in order (default: all that occur, sorted).  Frames are squares of `size` pixels at
+    `fps`, `window` of them in a window.  The default manifest is ``$AVLIB_DATA/folder/manifest.csv``.  Profile and
+    seed do not matter: the table decides.
+
+    Raises
+    ------
+    AvlibError
+        When the table is missing or malformed, or a label is not in `classes`.
+    """
+    path = _manifest(manifest)
+    if not (seconds > 0 and fps > 0 and size > 0 and window > 0):
+        raise AvlibError(f"seconds={seconds}, fps={fps}, size={size}, window={window}: all must be positive")
+    table = _table(path)
+    names = tuple(classes) if classes is not None else tuple(sorted({name for row in table for name in row.labels}))
+    if not names:
+        raise AvlibError(f"{path} has no label at all: fill its column `labels`")
+    for row in table:
+        for label in row.labels:
+            if label not in names:
+                near = difflib.get_close_matches(label, names, n=1, cutoff=0.0)
+                raise AvlibError(
+                    f"clip {row.clip!r} has label {label!r}, which is not among the {len(names)} classes "
+                    f"(nearest: {near[0]!r}): correct {path} or add it to `classes`"
+                )
+    dealt = _splits(path, table)
+    state = [(str(row.media), *_stat(row.media)) for row in table]
+    return Source(
+        name="folder",
+        classes=names,
+        sizes={split: len(rows) for split, rows in dealt.items()},
+        clip=partial(_clip, dealt, names, seconds, fps, size),
+        key=(digest(path), names, seconds, fps, size, state),
+        modules=(sys.modules[__name__],),
+        front_end=paper64(RATE),
+        window=window,
+    )
+
+
+def _manifest(manifest: str | Path | None) -> Path:
+    if manifest is not None:
+        path = Path(manifest)
+    elif (root := data_dir()) is not None:
+        path = root / "folder" / "manifest.csv"
+    else:
+        raise AvlibError("folder needs a manifest: give manifest='….csv', or set AVLIB_DATA to a folder that holds "
+                         "folder/manifest.csv (columns clip, media, labels; optional start, end, split)")  # fmt: skip
+    if not path.is_file():
+        raise AvlibError(f"no manifest at {path}: write a CSV table with the columns clip, media, labels "
+                         "(optional start, end, split)")  # fmt: skip
+    return path.resolve()
+
+
+def _table(path: Path) -> list[Row]:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise AvlibError(f"{path} is not a CSV table in UTF-8: {' '.join(str(error).split())}") from error
+    missing = [name for name in COLUMNS if name not in table]
+    if missing or not len(table):
+        problem = f"lacks the column {missing[0]!r} (it has {', '.join(table.columns)})" if missing else "has no row"
+        raise AvlibError(f"{path} {problem}: needed are {', '.join(COLUMNS)}, optional {', '.join(OPTIONAL)}")
+    twice = table["clip"][table["clip"].duplicated()]
+    if len(twice):
+        raise AvlibError(f"{path} names clip {twice.iloc[0]!r} more than once: each clip needs a name of its own")
+    return [
+        Row(
+            clip=line["clip"],
+            media=path.parent / line["media"],
+            start=_seconds(line, "start", path) or 0.0,
+            end=_seconds(line, "end", path),
+            labels=tuple(label.strip() for label in line["labels"].split(";") if label.strip()),
+            split=line.get("split", ""),
+        )
+        for line in table.to_dict("records")
+    ]
+
+
+def _seconds(line: dict, name: str, path: Path) -> float | None:
+    text = line.get(name, "").strip()
+    try:
+        value = float(text) if text else None
+        start = float(line.get("start", "").strip() or 0) if name == "end" else -1e-9
+    except ValueError:
+        value, start = math.nan, 0.0
+    if value is not None and not start < value < math.inf:
+        raise AvlibError(f"{path}: clip {line['clip']!r} has {name}={text!r}: need seconds, 0 ≤ start < end")
+    return value
+
+
+def _splits(path: Path, table: list[Row]) -> dict[str, list[Row]]:
+    files = sorted({row.media for row in table}, key=lambda file: digest(file.name))
+    place = {file: (i + 0.5) / len(files) for i, file in enumerate(files)}
+    declared = any(row.split for row in table)
+    dealt: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    for row in table:
+        split = row.split if declared else SPLITS[sum(place[row.media] >= share for share in SHARES)]
+        if split not in dealt:
+            raise AvlibError(f"{path}: clip {row.clip!r} has split={split!r}: choose one of {', '.join(SPLITS)}")
+        dealt[split].append(row)
+    for split, rows in dealt.items():
+        if not rows:
+            raise AvlibError(f"{path} leaves the {split} split empty: list more files, or add a column `split`")
+    return dealt
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return (0, 0)  # missing: the ledger says so
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _clip(
+    dealt: dict[str, list[Row]], names: tuple[str, ...], seconds: float, fps: float, size: int,
+    split: str, i: int, modalities: tuple[str, ...],
+) -> Clip:  # fmt: skip
+    row = dealt[split][i]
+    waveform, shown = torch.zeros(round(seconds * RATE)), torch.zeros(0, 3, size, size)
+    if "audio" in modalities:
+        heard = sound(row.media, RATE, clip=row.clip, start=row.start, end=row.end, at_most=seconds)[: len(waveform)]
+        waveform[: len(heard)] = heard
+    if "video" in modalities:
+        shown = frames(row.media, fps, size, clip=row.clip, start=row.start, end=row.end, at_most=seconds)
+        shown = torch.cat([shown, shown[-1:].expand(round(seconds * fps) - len(shown), -1, -1, -1)])
+    labels = torch.tensor([float(name in row.labels) for name in names])
+    return Clip(row.clip, Media(waveform, RATE, shown, fps), labels)

@@ -1,0 +1,196 @@
+"""A user's own media: the table decides, bad clips are listed, mistakes are named."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from avlib.data import load
+from avlib.errors import AvlibError
+from avlib.files import cache_dir, data_dir
+
+RATE = 16000
+PITCH = {"low": 300.0, "high": 3000.0}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVLIB_CACHE", str(tmp_path / "cache"))
+
+
+def write(path, pitch, seconds=1.0, rate=RATE):
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate), rate)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Twelve tones, the even ones high, and the manifest that lists them."""
+    lines = ["clip,media,labels,split"]
+    for i in range(12):
+        label = "high" if i % 2 == 0 else "low"
+        write(tmp_path / f"{i}.{('wav', 'flac')[i % 2]}", PITCH[label], rate=(RATE, 22050)[i // 2 % 2])
+        lines.append(f"c{i},{i}.{('wav', 'flac')[i % 2]},{label},{('train', 'valid', 'eval')[max(0, i // 2 - 3)]}")
+    path = tmp_path / "manifest.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def listed(tmp_path, text):
+    path = tmp_path / "manifest.csv"
+    path.write_text(text)
+    return path
+
+
+def test_clips_labels_and_splits_follow_the_table(table):
+    data = load("folder", manifest=table, seconds=1.0)
+    assert data.classes == ("high", "low")
+    assert data.train.ids == tuple(f"c{i}" for i in range(8))
+    assert data.eval.ids == ("c10", "c11")
+    batch, labels = data.train.batch(range(8))
+    assert batch["audio"].shape == (8, 40, 64)
+    assert labels.tolist() == [[1, 0], [0, 1]] * 4
+    level = data.normalizer.inverse(batch["audio"])[:, 5:35].mean(dim=1)
+    for clip, row in zip(level, labels, strict=True):
+        pitch = PITCH["high" if row[0] else "low"]
+        assert data.front_end.centres[clip.argmax()] == pytest.approx(pitch, rel=0.1)
+
+
+def test_paths_are_relative_to_the_table_and_the_default_is_in_avlib_data(table, tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    for path in [table, *tmp_path.glob("*.wav"), *tmp_path.glob("*.flac")]:
+        path.rename(tmp_path / "folder" / path.name)
+    monkeypatch.setenv("AVLIB_DATA", str(tmp_path))
+    assert len(load("folder", seconds=1.0).train) == 8
+
+
+def test_short_clips_end_in_silence_and_long_ones_are_cut(table):
+    data = load("folder", manifest=table, seconds=1.5)
+    waveform = data.train.media(0).waveform
+    assert len(waveform) == 1.5 * RATE
+    assert waveform[: RATE - 200].abs().max() > 0.2
+    assert waveform[RATE + 200 :].abs().max() == 0
+    assert len(load("folder", manifest=table, seconds=0.5).train.media(0).waveform) == RATE / 2
+
+
+def test_start_and_end(tmp_path):
+    rate = RATE
+    melody = np.concatenate([np.sin(2 * np.pi * pitch * np.arange(rate) / rate) for pitch in (300, 900, 2700)])
+    soundfile.write(tmp_path / "a.wav", 0.3 * melody, rate)
+    text = "clip,media,start,end,labels,split\n" + "\n".join(
+        f"c{i},a.wav,{i},{i + 1},x,{split}" for i, split in enumerate(("train", "valid", "eval"))
+    )
+    data = load("folder", manifest=listed(tmp_path, text), seconds=1.0)
+    for i, split in enumerate((data.train, data.valid, data.eval)):
+        torch.testing.assert_close(
+            split.media(0).waveform,
+            torch.from_numpy(0.3 * melody[i * rate : (i + 1) * rate]).float(),
+            atol=1e-4,
+            rtol=0,
+        )
+
+
+def test_undeclared_split_is_dealt_by_file_the_same_every_time(tmp_path):
+    lines = ["clip,media,labels,start,end"]
+    for i in range(20):
+        write(tmp_path / f"f{i}.wav", 300 + 100 * i)
+        lines += [f"f{i}-a,f{i}.wav,x,0,0.5", f'f{i}-b,f{i}.wav,"x;y, with a comma",0.5,1']
+    path = listed(tmp_path, "\n".join(lines))
+    data = load("folder", manifest=path, seconds=0.5)
+    assert [len(split) for split in (data.train, data.valid, data.eval)] == [28, 4, 8]
+    files = [{name.split("-")[0] for name in split.ids} for split in (data.train, data.valid, data.eval)]
+    assert len(set.union(*files)) == sum(map(len, files)) == 20
+    path.write_text("\n".join([lines[0], *reversed(lines[1:])]))
+    assert set(load("folder", manifest=path, seconds=0.5).eval.ids) == set(data.eval.ids)
+    assert data.classes == ("x", "y, with a comma")
+
+
+def test_bad_media_are_listed_and_never_stop_the_rest(table, tmp_path, capsys):
+    (tmp_path / "0.wav").unlink()
+    (tmp_path / "2.wav").write_bytes((tmp_path / "2.wav").read_bytes()[:4000])
+    soundfile.write(tmp_path / "4.wav", np.zeros(RATE), RATE)
+    soundfile.write(tmp_path / "1.flac", np.zeros(0), RATE)
+    soundfile.write(tmp_path / "8.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    data = load("folder", manifest=table, seconds=1.0)
+    assert dict(data.ledger).keys() == {"c0", "c2", "c4", "c1", "c8"}
+    assert dict(data.ledger)["c0"] == "file missing"
+    assert data.train.ids == ("c3", "c5", "c6", "c7")
+    assert data.train.media(2).waveform.shape == (RATE,)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "5 unreadable among 12 clips" in said
+    (ledger,) = (cache_dir() / "data").glob("*.ledger.csv")
+    assert "c0,file missing" in ledger.read_text().splitlines()
+
+
+def test_a_mended_file_is_read_again(table, tmp_path):
+    whole = (tmp_path / "0.wav").read_bytes()
+    (tmp_path / "0.wav").unlink()
+    assert len(load("folder", manifest=table, seconds=1.0).train) == 7
+    (tmp_path / "0.wav").write_bytes(whole)
+    assert len(load("folder", manifest=table, seconds=1.0).train) == 8
+
+
+def test_label_outside_the_class_list_names_clip_label_and_nearest(table):
+    with pytest.raises(AvlibError) as error:
+        load("folder", manifest=table, classes=("highest", "low"))
+    assert "'c0'" in str(error.value)
+    assert "'high'" in str(error.value)
+    assert "nearest: 'highest'" in str(error.value)
+    assert load("folder", manifest=table, classes=("low", "mid", "high"), seconds=1.0).train.labels[0].tolist() == [
+        0,
+        0,
+        1,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("clip,labels\na,x", "lacks the column 'media'"),
+        ("clip,media,labels\n", "has no row"),
+        ("", "not a CSV table"),
+        ("clip,media,labels\na,f.wav,x\na,g.wav,x", "clip 'a' more than once"),
+        ("clip,media,labels\na,f.wav,", "has no label at all"),
+        ("clip,media,labels,split\na,f.wav,x,test", "split='test': choose one of train, valid, eval"),
+        ("clip,media,labels,split\na,f.wav,x,train", "leaves the valid split empty"),
+        ("clip,media,labels,start\na,f.wav,x,soon", "start='soon'"),
+        ("clip,media,labels,start,end\na,f.wav,x,3,2", "end='2': need seconds, 0 ≤ start < end"),
+        ("clip,media,labels,start\na,f.wav,x,-1", "start='-1'"),
+    ],
+)
+def test_mistakes_in_the_table_are_one_line(tmp_path, text, message):
+    with pytest.raises(AvlibError, match=message) as error:
+        load("folder", manifest=listed(tmp_path, text))
+    assert "\n" not in str(error.value)
+
+
+def test_missing_manifest_says_where_it_belongs(tmp_path, monkeypatch):
+    with pytest.raises(AvlibError, match="no manifest at"):
+        load("folder", manifest=tmp_path / "none.csv")
+    monkeypatch.delenv("AVLIB_DATA", raising=False)
+    with pytest.raises(AvlibError, match="set AVLIB_DATA"):
+        load("folder")
+
+
+def test_nothing_readable_is_an_error_that_gives_the_first_reason(tmp_path):
+    text = "clip,media,labels,split\n" + "\n".join(f"{s},{s}.wav,x,{s}" for s in ("train", "valid", "eval"))
+    with pytest.raises(AvlibError, match=r"no readable clip in the train split; 3 could not be read, .*file missing"):
+        load("folder", manifest=listed(tmp_path, text))
+
+
+@pytest.mark.skipif(
+    data_dir() is None or not (data_dir() / "media" / "nasa_13013.mp4").is_file(),
+    reason="no real film: set AVLIB_DATA to a folder that holds media/nasa_13013.mp4",
+)
+def test_real_film_with_sound_and_frames(tmp_path):
+    pytest.importorskip("av", reason="PyAV is not installed: pip install 'avlib[media]'")
+    film = data_dir() / "media" / "nasa_13013.mp4"
+    write(tmp_path / "a.wav", 500, 3)
+    rows = [f"{split},{film},{3 * i},{3 * i + 3},x,{split}" for i, split in enumerate(("train", "valid", "eval"))]
+    path = listed(tmp_path, "\n".join(["clip,media,start,end,labels,split", *rows, "sound,a.wav,0,3,x,eval"]))
+    both = load("folder", manifest=path, seconds=3.0, size=16, modalities=("audio", "video"))
+    assert both.train.batch([0])[0]["video"].shape == (1, 3, 4, 3, 16, 16)
+    assert both.ledger == (("sound", "no video track"),)
+    heard = load("folder", manifest=path, seconds=3.0, size=16)
+    assert heard.eval.media(1).frames.numel() == 0
+    assert len(heard.eval.media(0).frames) == 12

@@ -1,0 +1,195 @@
+"""Sound and frames out of files that this test writes, and out of files that it spoils."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from avlib.data.media import BadMedia, frames, sound
+from avlib.files import data_dir
+
+av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'avlib[media]'")
+RATE = 16000
+COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
+
+
+def tone(seconds: float, rate: int, pitch: float = 440.0) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def film(path, seconds=2.0, *, rate=22050, picture=True, audio=True, codec="mpeg4", voice="aac", fps=20):
+    """A film whose colour changes every half second, with a 440 Hz tone on the left channel alone."""
+    with av.open(str(path), "w") as out:
+        if picture:
+            shown = out.add_stream(codec, rate=fps, width=48, height=32, pix_fmt="yuv420p")
+        if audio:
+            heard = out.add_stream(voice, rate=rate, layout="stereo")
+            samples = np.stack([tone(seconds, rate), np.zeros(round(seconds * rate), np.float32)])
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+            frame.rate, frame.pts = rate, 0
+            fit = av.AudioResampler(
+                format=heard.codec_context.format, layout="stereo", rate=rate, frame_size=heard.frame_size or 1152
+            )
+            for piece in [*fit.resample(frame), *fit.resample(None)]:
+                out.mux(heard.encode(piece))
+            out.mux(heard.encode(None))
+        if picture:
+            for j in range(round(seconds * fps)):
+                colour = COLOURS[2 * j // fps % 4]
+                still = av.VideoFrame.from_ndarray(np.full((32, 48, 3), colour, np.uint8), format="rgb24")
+                still.pts = j
+                out.mux(shown.encode(still))
+            out.mux(shown.encode(None))
+    return path
+
+
+FILMS = {
+    "a.mp4": {},
+    "a.mkv": {"codec": "mpeg4", "voice": "flac"},
+    "a.mpg": {"codec": "mpeg1video", "voice": "mp2", "rate": 44100, "fps": 25},
+}
+
+
+def pitch_of(waveform: torch.Tensor) -> float:
+    return float(torch.fft.rfft(waveform).abs().argmax()) * RATE / len(waveform)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.ogg"])
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_sound_files_are_resampled_and_mixed_down(tmp_path, name, rate):
+    soundfile.write(tmp_path / name, np.stack([tone(2, rate), np.zeros(2 * rate)], axis=1), rate)
+    waveform = sound(tmp_path / name, RATE)
+    assert waveform.dtype == torch.float32
+    assert len(waveform) == pytest.approx(2 * RATE, abs=0.1 * RATE)
+    assert pitch_of(waveform) == pytest.approx(440, abs=2)
+    assert waveform[RATE // 2 : RATE].abs().max() == pytest.approx(0.25, abs=0.03)  # mean of a tone and of nothing
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_films_give_sound_and_frames(tmp_path, name):
+    path = film(tmp_path / name, **FILMS[name])
+    waveform = sound(path, RATE)
+    assert len(waveform) == pytest.approx(2 * RATE, abs=0.15 * RATE)
+    assert pitch_of(waveform) == pytest.approx(440, abs=3)
+    assert waveform[RATE // 2 : RATE].abs().max() == pytest.approx(0.25, abs=0.05)
+    shown = frames(path, 4.0, 24, start=0.0, end=2.0)
+    assert shown.shape == (8, 3, 24, 24)
+    # Sampled on the edge of a colour and in its middle: the middle ones tell.
+    for j, colour in zip((1, 3, 5, 7), COLOURS, strict=True):
+        torch.testing.assert_close(shown[j].mean(dim=(1, 2)), torch.tensor(colour) / 255, atol=0.06, rtol=0)
+
+
+def test_start_and_end_select_the_same_sound_in_every_container(tmp_path):
+    rate = 16000
+    melody = np.concatenate([tone(1, rate, pitch) for pitch in (300, 600, 1200)])
+    soundfile.write(tmp_path / "a.wav", melody, rate)
+    with av.open(str(tmp_path / "a.mkv"), "w") as out:
+        heard = out.add_stream("flac", rate=rate, layout="mono", format="s16")
+        frame = av.AudioFrame.from_ndarray((melody[None] * 32767).astype(np.int16), format="s16", layout="mono")
+        frame.rate, frame.pts = rate, 0
+        fit = av.AudioResampler(format="s16", layout="mono", rate=rate, frame_size=heard.frame_size or 1152)
+        for piece in [*fit.resample(frame), *fit.resample(None), None]:
+            out.mux(heard.encode(piece))
+    for name in ("a.wav", "a.mkv"):
+        part = sound(tmp_path / name, rate, start=1.25, end=1.75)
+        assert len(part) == pytest.approx(8000, abs=16)
+        torch.testing.assert_close(part[:7900], torch.from_numpy(melody[20000:27900]), atol=2e-3, rtol=0)
+        assert len(sound(tmp_path / name, rate, start=1.0, at_most=0.5)) == pytest.approx(8000, abs=16)
+
+
+def test_a_film_that_ends_a_little_early_repeats_its_last_frame(tmp_path):
+    path = film(tmp_path / "a.mp4", seconds=1.8)
+    shown = frames(path, 5.0, 16, end=2.0)
+    assert len(shown) == 10
+    assert torch.equal(shown[9], shown[8])
+
+
+def spoiled(tmp_path, how):
+    path = tmp_path / f"{how}.wav"
+    if how == "empty file":
+        path.write_bytes(b"")
+    elif how == "not sound":
+        path.write_text("no sound at all " * 50)
+    elif how == "cut wav":
+        soundfile.write(path, tone(1, RATE), RATE)
+        path.write_bytes(path.read_bytes()[:9000])
+    elif how == "cut flac":
+        path = path.with_suffix(".flac")
+        soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, RATE * 2), RATE)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    elif how == "cut mp4":
+        path = film(path.with_suffix(".mp4"))
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif how == "cut mkv":
+        path = film(path.with_suffix(".mkv"), voice="flac")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif how == "no sound track":
+        path = film(path.with_suffix(".mp4"), audio=False)
+    elif how == "silence":
+        soundfile.write(path, np.zeros(RATE), RATE)
+    elif how == "NaN":
+        soundfile.write(path, np.where(np.arange(RATE) == 7, np.nan, tone(1, RATE)), RATE, subtype="FLOAT")
+    elif how == "rate":
+        soundfile.write(path, tone(1, RATE), 11)
+    elif how == "no samples":
+        soundfile.write(path, np.zeros(0), RATE)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("gone", "file missing"),
+        ("empty file", "unreadable"),
+        ("not sound", "unreadable"),
+        ("cut wav", "truncated"),
+        ("cut flac", "truncated|unreadable"),
+        ("cut mp4", "unreadable|truncated"),
+        ("cut mkv", "truncated"),
+        ("no sound track", "no audio track"),
+        ("silence", "silence"),
+        ("NaN", "NaN"),
+        ("rate", "wrong rate: 11 Hz"),
+        ("no samples", "truncated|no samples"),
+    ],
+)
+def test_bad_sound_has_a_reason(tmp_path, how, reason):
+    with pytest.raises(BadMedia) as fault:
+        sound(spoiled(tmp_path, how), RATE, clip="c1")
+    assert fault.value.clip == "c1"
+    assert re.search(reason, fault.value.reason), fault.value.reason
+    assert "\n" not in fault.value.reason
+
+
+def test_clip_beyond_the_end_of_its_file(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(2, RATE), RATE)
+    film(tmp_path / "a.mp4")
+    for name in ("a.wav", "a.mp4"):
+        for span in ({"start": 5.0}, {"start": 1.0, "end": 4.0}):
+            with pytest.raises(BadMedia, match="truncated"):
+                sound(tmp_path / name, RATE, **span)
+    with pytest.raises(BadMedia, match="pictures end"):
+        frames(tmp_path / "a.mp4", 4.0, 16, start=1.0, end=4.0)
+
+
+def test_frames_of_a_sound_file(tmp_path):
+    with pytest.raises(BadMedia, match="no video track"):
+        frames(film(tmp_path / "a.mkv", picture=False), 4.0, 16)
+
+
+@pytest.mark.skipif(
+    data_dir() is None or not (data_dir() / "media" / "nasa_13013.mp4").is_file(),
+    reason="no real film: set AVLIB_DATA to a folder that holds media/nasa_13013.mp4",
+)
+def test_real_film():
+    path = data_dir() / "media" / "nasa_13013.mp4"
+    waveform = sound(path, RATE, start=2.0, end=12.0)
+    assert len(waveform) == 10 * RATE
+    shown = frames(path, 2.0, 32, start=2.0, end=12.0)
+    assert shown.shape == (20, 3, 32, 32)
+    assert shown.std() > 0.02
+    later = frames(path, 2.0, 32, start=4.0, end=12.0)
+    assert math.isclose(float((shown[4:] - later).abs().max()), 0.0, abs_tol=1e-6)  # seeking lands on the same pictures
