@@ -16,6 +16,7 @@ class AudioTagger(nn.Module):
     and defines `sequence`.  Other modalities in a batch are left alone.
     """
 
+    modalities = ("audio",)
     mels: int
     shortest: int
     head: Head
