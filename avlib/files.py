@@ -43,12 +43,15 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        elsewhere = "work in a folder that can be written, or set AVLIB_CACHE to one if this is the cache"
         reasons = {
             errno.ENOSPC: "the disk is full; free some space and run the same command again, nothing is lost",
             errno.EDQUOT: "the disk quota is used up; free some space and run the same command again, nothing is lost",
-            errno.EROFS: "the file system is read-only; set AVLIB_CACHE to a folder that can be written",
-            errno.EACCES: "permission denied; set AVLIB_CACHE to a folder that can be written",
-            errno.EPERM: "permission denied; set AVLIB_CACHE to a folder that can be written",
+            errno.EROFS: "the file system is read-only; " + elsewhere,
+            errno.EACCES: "permission denied; " + elsewhere,
+            errno.EPERM: "permission denied; " + elsewhere,
+            errno.ENOTDIR: "a file is where a folder should be; remove it, or " + elsewhere,
+            errno.EEXIST: "a file is where a folder should be; remove it, or " + elsewhere,
         }
         if error.errno not in reasons:
             raise

@@ -4,18 +4,38 @@ PROFILE=smoke|laptop|full|paper   ONLY="03 04"   PARAMS="epsilon=8/255 norm=inf"
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from avlib.data import missing
 from avlib.errors import AvlibError
-from book.execute import Places, execute_all
-from book.plan import ROOT, plan, words
+from avlib.files import writing
+from book.execute import execute_all
+from book.places import Places
+from book.plan import plan, words
 from book.publish import publish
 
 
-def main(arguments: list[str] | None = None) -> int:
+@contextlib.contextmanager
+def alone(build: Path) -> Iterator[None]:
+    """Keep a second ``make book`` out of the folder `build`: the two would overwrite each other's pages."""
+    with writing(build):
+        build.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(build / "book.lock", timeout=5).acquire()  # the workers of a killed run end within a moment
+    except Timeout:
+        raise AvlibError(f"another make book is at work in {build}; wait until it is done, or stop it") from None
+    with lock, writing(build):
+        yield
+
+
+def main(arguments: list[str] | None = None, places: Places = Places()) -> int:  # noqa: B008 (frozen)
     """Build the book; 0 when it is whole, 1 with one line on what to do when it is not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="laptop")
@@ -24,26 +44,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dataset", default="")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args(arguments)
-    places, started = Places(ROOT / "_build"), time.perf_counter()
+    started = time.perf_counter()
     try:
         overrides = words(asked.params)
-        chosen = plan(asked.profile, asked.only, asked.dataset, overrides)
-        lacking = {page.slot: reason for page in chosen if (reason := missing(str(page.parameters["dataset"])))}
-        if asked.dataset and lacking:
-            raise AvlibError(next(iter(lacking.values())))
-        for slot, reason in lacking.items():
-            print(f"  {slot:<44} left out: {reason}", file=sys.stderr)
-        print(f"Executing profile {asked.profile}, {asked.jobs} pages at a time", file=sys.stderr)
-        execute_all([page for page in chosen if page.slot not in lacking], places, asked.jobs)
-        here = {page.slot: page for page in plan(asked.profile)} | {page.slot: page for page in chosen}
-        print("Publishing", file=sys.stderr, flush=True)
-        index = publish(list(here.values()), lacking, places)
-    except AvlibError as error:
+        chosen = plan(asked.profile, asked.only, asked.dataset, overrides, places)
+        everything = {page.slot: page for page in plan(asked.profile, places=places)} | {
+            page.slot: page for page in chosen
+        }
+        lacking = {
+            slot: reason
+            for slot, page in everything.items()
+            if (reason := missing(str(page.parameters.get("dataset", "synthav"))))
+        }
+        for page in chosen:
+            if page.slot in lacking and asked.dataset:
+                raise AvlibError(lacking[page.slot])
+            if page.slot in lacking:
+                print(f"  {page.slot:<44} left out: {lacking[page.slot]}", file=sys.stderr)
+        print(f"Executing profile {asked.profile}, {asked.jobs} pages at a time", file=sys.stderr, flush=True)
+        with alone(places.build):
+            execute_all([page for page in chosen if page.slot not in lacking], places, asked.jobs)
+            print("Publishing", file=sys.stderr, flush=True)
+            index = publish(list(everything.values()), lacking, places)
+    except (AvlibError, OSError) as error:
         print(f"make book: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("make book: stopped; run it again and it goes on from here", file=sys.stderr)
-        return 130
+        print("make book: stopped; run it again and it goes on from here", file=sys.stderr, flush=True)
+        os._exit(130)  # leaving in good order would wait for the cells that run
     print(f"The book is at {index} ({time.perf_counter() - started:.0f} s)", file=sys.stderr)
     return 0
 

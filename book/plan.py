@@ -1,7 +1,6 @@
 """What is executed: the pages of a profile, with the parameters that a reader asked for."""
 
 import ast
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +9,12 @@ import yaml
 
 from avlib.errors import AvlibError
 from avlib.parameters import Parameters, check
-
-ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = ROOT / "notebooks"
-PROFILES = ROOT / "book" / "profiles"
+from book.places import Page, Places
 
 
-@dataclass(frozen=True)
-class Page:
-    """One execution of one notebook, shown at `slot` of the book: ``notebook`` or ``notebook@data set``."""
-
-    slot: str
-    notebook: str
-    variant: str
-    profile: str
-    parameters: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return self.notebook if self.variant == "synthav" else f"{self.notebook}@{self.variant}"
-
-    @property
-    def document(self) -> str:
-        """Its name among the sources of the book, without suffix."""
-        return "notebooks/" + self.slot.replace("@", "-")
-
-    @property
-    def source(self) -> Path:
-        return NOTEBOOKS / f"{self.notebook}.ipynb"
-
-
-def profiles() -> list[str]:
+def profiles(places: Places) -> list[str]:
     """Profiles that the book knows, smallest first."""
-    return [p for p in ("smoke", "laptop", "full", "paper") if (PROFILES / f"{p}.yml").exists()]
+    return [p for p in ("smoke", "laptop", "full", "paper") if (places.profiles / f"{p}.yml").exists()]
 
 
 def declared(notebook: Path) -> dict[str, Any]:
@@ -62,7 +34,13 @@ def declared(notebook: Path) -> dict[str, Any]:
     raise AvlibError(f"{notebook.name} has no cell tagged 'parameters'")
 
 
-def plan(profile: str, only: str = "", dataset: str = "", overrides: dict[str, str] | None = None) -> list[Page]:
+def plan(
+    profile: str,
+    only: str = "",
+    dataset: str = "",
+    overrides: dict[str, str] | None = None,
+    places: Places = Places(),  # noqa: B008 (frozen)
+) -> list[Page]:
     """Pages of `profile`, those whose name starts with one of the words of `only`, changed as asked.
 
     Everything is checked here, before any kernel starts.
@@ -72,9 +50,9 @@ def plan(profile: str, only: str = "", dataset: str = "", overrides: dict[str, s
     AvlibError
         For an unknown profile, page, data set or parameter, and for a value that is not allowed.
     """
-    if profile not in profiles():
-        raise AvlibError(f"PROFILE={profile} is unknown; there are: {', '.join(profiles())}")
-    listed = yaml.safe_load((PROFILES / f"{profile}.yml").read_text())
+    if profile not in profiles(places):
+        raise AvlibError(f"PROFILE={profile} is unknown; there are: {', '.join(profiles(places))}")
+    listed = yaml.safe_load((places.profiles / f"{profile}.yml").read_text())
     changes: dict[str, Any] = dict(overrides or {})
     wanted = only.replace(",", " ").split()
     for word in wanted:
@@ -88,28 +66,28 @@ def plan(profile: str, only: str = "", dataset: str = "", overrides: dict[str, s
         notebook, _, variant = name.partition("@")
         if dataset and variant:  # DATASET replaces the page of the default data set; its other variants fall away
             continue
-        defaults = declared(NOTEBOOKS / f"{notebook}.ipynb")
+        defaults = declared(places.notebooks / f"{notebook}.ipynb")
         known = set(defaults)
         mine = {key: value for key, value in changes.items() if key in known}
         values = {
             **defaults,
-            **listed["parameters"],
+            **{key: value for key, value in listed["parameters"].items() if key in known},
             **(own or {}),
             **({"dataset": dataset} if dataset else {}),
             **mine,
         }
         checked = check(values, known, notebook)
-        words = [
+        variant_words = [
             str(checked.get("dataset", "synthav")),
             *(
                 f"{key}={checked[key]:.6g}" if isinstance(checked[key], float) else f"{key}={checked[key]}"
                 for key in sorted(mine)
             ),
         ]
-        pages.append(Page(name, notebook, ",".join(words), profile, checked))
+        pages.append(Page(name, notebook, ",".join(variant_words), profile, checked))
     for key in changes:
         if not any(key in page.parameters for page in pages):
-            known_names = ", ".join(sorted(set().union(*(declared(p.source) for p in pages))))
+            known_names = ", ".join(sorted(set().union(*(declared(places.source(p)) for p in pages))))
             raise AvlibError(f"no chosen notebook has a parameter {key!r}; they have: {known_names}")
     return pages
 
@@ -126,5 +104,7 @@ def words(text: str) -> dict[str, str]:
         if not equals or name not in Parameters.model_fields:
             allowed = ", ".join(Parameters.model_fields)
             raise AvlibError(f"PARAMS: {word!r} is not name=value with a name the book knows; it knows: {allowed}")
+        if name in ("profile", "dataset"):
+            raise AvlibError(f"PARAMS: {word!r} is refused: write {name.upper()}={value} instead")
         pairs[name] = value
     return pairs

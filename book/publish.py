@@ -12,8 +12,9 @@ from pathlib import Path
 import nbformat
 
 from avlib.errors import AvlibError
-from book.execute import Places, fresh
-from book.plan import ROOT, Page
+from book.check_html import problems
+from book.execute import fresh
+from book.places import Page, Places
 
 GLUE = re.compile(r"\{glue:text\}`\.\./(notebooks/[^`]+?)\.ipynb::[^`]+`")
 NOTICE = """# {title}
@@ -33,22 +34,22 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
     Raises
     ------
     AvlibError
-        When Jupyter Book reports an error or a warning; its last lines say which.
+        When Jupyter Book reports an error or a warning, or a reference of the built book is dead.
     """
     source, profile = places.build / "src", pages[0].profile
     shutil.rmtree(source, ignore_errors=True)
     (source / "notebooks").mkdir(parents=True)
     shutil.copytree(
-        ROOT / "book", source / "book", ignore=shutil.ignore_patterns("*.py", "*.sh", "__pycache__", "profiles")
+        places.root / "book", source / "book", ignore=shutil.ignore_patterns("*.py", "*.sh", "__pycache__", "profiles")
     )
-    shutil.copy(ROOT / "_config.yml", source)
+    shutil.copy(places.root / "_config.yml", source)
     absent = {}
     for page in pages:
         if page.slot in missing or not fresh(page, places):
             absent[page.document] = missing.get(
                 page.slot, f"Run `make book PROFILE={profile} ONLY={page.slot}` and this page is here."
             )
-            notice = NOTICE.format(title=_title(page), reason=absent[page.document])
+            notice = NOTICE.format(title=_title(page, places), reason=absent[page.document])
             (source / f"{page.document}.md").write_text(notice)
         else:
             shutil.copy(places.executed(page), source / f"{page.document}.ipynb")
@@ -70,14 +71,16 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
     if built.returncode:
         told = re.findall(r".*(?:WARNING|ERROR|error|Error): .*", log.read_text())
         raise AvlibError(f"Jupyter Book refused: {' | '.join(told[:5])}; all of it is in {log}")
-    html = places.build / "html"  # replaced only now, so that a refused book leaves the last good one
+    if dead := problems(source / "_build" / "html"):
+        raise AvlibError(f"the built book is broken in {len(dead)} places: {' | '.join(dead[:5])}")
+    html = places.html  # replaced only now, so that a refused book leaves the last good one
     shutil.rmtree(html, ignore_errors=True)
     shutil.move(source / "_build" / "html", html)
     return html / "index.html"
 
 
-def _title(page: Page) -> str:
-    first = nbformat.read(page.source, as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
+def _title(page: Page, places: Places) -> str:
+    first = nbformat.read(places.source(page), as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
     return first if "@" not in page.slot else f"{first} ({page.variant})"
 
 

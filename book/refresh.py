@@ -12,14 +12,14 @@ import papermill
 
 from avlib.files import atomic
 from book.execute import ENVIRONMENT
-from book.plan import NOTEBOOKS
+from book.places import Places
 
 
 def refresh(notebook: Path) -> None:
     """Run `notebook` and write it back with its outputs, without papermill's timestamps and paths."""
     os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
     with atomic(notebook) as part:
-        papermill.execute_notebook(notebook, part, kernel_name="python3", cwd=NOTEBOOKS, progress_bar=False)
+        papermill.execute_notebook(notebook, part, kernel_name="python3", cwd=notebook.parent, progress_bar=False)
         executed = nbformat.read(part, as_version=4)
         executed.metadata.pop("papermill", None)
         for cell in executed.cells:
@@ -29,7 +29,7 @@ def refresh(notebook: Path) -> None:
 
 
 if __name__ == "__main__":
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+    for path in sorted(Places().notebooks.glob("*.ipynb")):
         if not sys.argv[1:] or path.name.startswith(tuple(sys.argv[1:])):
             print(path.name, file=sys.stderr, flush=True)
             refresh(path)

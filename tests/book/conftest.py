@@ -1,0 +1,147 @@
+"""A small checkout with two tiny pages in a temporary folder, which the real scripts execute and publish."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from book.build import main
+from book.places import Places
+
+ROOT = Path(__file__).resolve().parents[2]
+TOC = """format: jb-book
+root: book/intro
+chapters:
+  - file: notebooks/10_first
+  - file: notebooks/20_second
+  - file: book/statistics
+"""
+INTRO = """# A tiny book
+
+The first page found {glue:text}`../notebooks/10_first.ipynb::answer:.1f`,
+the second {glue:text}`../notebooks/20_second.ipynb::answer:.1f`.
+"""
+PARAMETERS = """profile: str = "smoke"  # size
+dataset: str = "synthav"  # data set
+epsilon: float = 1.0  # radius
+"""
+# What avlib.notebook does for the runner, without the seconds that importing torch and matplotlib takes.
+TINY = """
+import json, os
+from pathlib import Path
+from IPython.display import display
+
+FACTOR = 20
+
+class Run:
+    def __init__(self, name, parameters):
+        self.page = f"{name}@{os.environ['AVLIB_VARIANT']}"
+        self.out, self.profile = Path(os.environ["AVLIB_OUT"]), parameters["profile"]
+
+    def finish(self, answer):
+        results = self.out / "results" / self.profile / f"{self.page}.json"
+        results.parent.mkdir(parents=True, exist_ok=True)
+        results.write_text(json.dumps({"values": {"answer": answer}, "provenance": {"device": "CPU"}}))
+        prefix = "application/papermill.record/"
+        glue = {"scrapbook": {"name": "answer", "mime_prefix": prefix}}
+        display({prefix + "text/plain": repr(answer)}, raw=True, metadata=glue)
+"""
+
+
+@dataclass
+class Checkout:
+    """A folder with the files that `make book` reads."""
+
+    places: Places
+
+    def write(self, name: str, *cells: str, finish: str = "run.finish(FACTOR * epsilon)") -> None:
+        """Write a notebook of the given code cells between those that every notebook has."""
+        body = [
+            new_markdown_cell(f"# Page {name[:2]}"),
+            new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+            new_code_cell(f'from avlib.tiny import FACTOR, Run\n\nrun = Run("{name}", globals())'),
+            *(new_code_cell(source) for source in cells),
+            new_code_cell(finish),
+        ]
+        for number, cell in enumerate(body):
+            cell["id"] = str(number)
+        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(new_notebook(cells=body, metadata=metadata), self.places.notebooks / f"{name}.ipynb")
+
+    def make_book(self, *arguments: str) -> int:
+        """Do what `make book PROFILE=smoke JOBS=2` does."""
+        return main(["--profile", "smoke", "--jobs", "2", *arguments], self.places)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the same in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "book.build", "--profile", "smoke", *arguments],
+            cwd=self.places.root,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def executed(self) -> dict[str, int]:
+        """Executed pages, whole ones, and when each was written."""
+        folder = self.places.build / "executed" / "smoke"
+        return {p.stem: p.stat().st_mtime_ns for p in folder.glob("*.ipynb") if p.with_suffix(".json").exists()}
+
+    def published(self) -> str:
+        """Text of the first page of the book."""
+        return (self.places.html / "book" / "intro.html").read_text()
+
+
+def _write_checkout(root: Path) -> Checkout:
+    for folder in ("avlib", "book"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.md", "*.bib"))
+    for file in ("_config.yml", "constraints.txt", "book/statistics.md"):
+        shutil.copy(ROOT / file, root / file)
+    (root / "avlib" / "tiny.py").write_text(TINY)
+    (root / "book" / "references.bib").write_text("")
+    (root / "book" / "intro.md").write_text(INTRO)
+    (root / "book" / "_toc.yml").write_text(TOC)
+    for profile in (root / "book" / "profiles").glob("*.yml"):
+        profile.write_text(f"parameters: {{profile: {profile.stem}}}\npages:\n  10_first: {{}}\n  20_second: {{}}\n")
+    (root / "notebooks").mkdir()
+    checkout = Checkout(Places(root))
+    checkout.write("10_first")
+    checkout.write("20_second")
+    return checkout
+
+
+def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the kernels import the library of a checkout, and forget about the settings of who runs the tests."""
+    for name in [name for name in os.environ if name.startswith("AVLIB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", str(root))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A checkout in which nothing has been executed."""
+    _enter(tmp_path / "checkout", monkeypatch)
+    return _write_checkout(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def _whole(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    made = _write_checkout(tmp_path_factory.mktemp("whole") / "checkout")
+    with pytest.MonkeyPatch.context() as patch:
+        _enter(made.places.root, patch)
+        assert made.make_book() == 0
+    return made
+
+
+@pytest.fixture
+def book(_whole: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A checkout whose book is built."""
+    _enter(tmp_path / "checkout", monkeypatch)
+    shutil.copytree(_whole.places.root, tmp_path / "checkout")
+    return Checkout(Places(tmp_path / "checkout"))

@@ -1,0 +1,178 @@
+"""The whole way of `make book`: what it leaves, what it does again, what it survives, and what it never publishes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def refused(code: int, stderr: str) -> str:
+    """The one line with which a build failed."""
+    lines = [line for line in stderr.splitlines() if line.startswith("make book: ")]
+    assert code == 1, stderr
+    assert len(lines) == 1, stderr
+    assert "Traceback" not in stderr
+    return lines[0]
+
+
+def test_a_whole_book_stands_and_is_left_alone_when_nothing_changed(book, capfd):
+    assert book.published().count(">20.0<") == 2
+    assert (book.places.html / "index.html").exists()
+    results = {p.name for p in (book.places.build / "results" / "smoke").iterdir()}
+    assert results == {"10_first@synthav.json", "20_second@synthav.json"}
+    before = book.executed()
+    assert book.make_book() == 0
+    assert capfd.readouterr().err.count("unchanged") == 2
+    assert book.executed() == before
+
+
+def test_a_changed_library_executes_every_page_again(book):
+    before = book.executed()
+    tiny = book.places.root / "avlib" / "tiny.py"
+    tiny.write_text(tiny.read_text().replace("FACTOR = 20", "FACTOR = 21"))
+    assert book.make_book() == 0
+    assert all(written > before[name] for name, written in book.executed().items())
+    assert book.published().count(">21.0<") == 2
+
+
+def test_a_changed_notebook_alone_is_executed_again(book):
+    before = book.executed()
+    book.write("20_second", finish="run.finish(7)")
+    assert book.make_book() == 0
+    after = book.executed()
+    assert after["10_first"] == before["10_first"]
+    assert after["20_second"] > before["20_second"]
+    assert ">20.0<" in book.published()
+    assert ">7.0<" in book.published()
+
+
+def test_a_failed_notebook_fails_every_build_until_it_is_mended(book, capfd):
+    book.write("20_second", 'print("so far")', 'raise ValueError("no such clip")')
+    whole = book.published()
+    for _ in range(2):  # the second build must not have forgotten the failure of the first
+        line = refused(book.make_book(), capfd.readouterr().err)
+        assert "20_second failed: ValueError: no such clip" in line
+        assert str(book.places.build / "failed" / "smoke" / "20_second.ipynb") in line
+        assert set(book.executed()) == {"10_first"}
+        assert book.published() == whole
+    book.write("20_second", finish="run.finish(8)")
+    assert book.make_book() == 0
+    assert ">8.0<" in book.published()
+
+
+def test_a_parameter_reaches_the_page_and_names_its_results(book):
+    assert book.make_book("--only", "10", "--params", "epsilon=8/255") == 0
+    assert ">0.6<" in book.published()  # 20 · 8/255
+    assert (book.places.build / "results" / "smoke" / "10_first@synthav,epsilon=0.0313725.json").exists()
+
+
+def test_a_number_that_no_page_has_is_refused_and_the_last_good_book_stays(book, capfd):
+    intro, whole = book.places.root / "book" / "intro.md", book.published()
+    intro.write_text(intro.read_text().replace("10_first.ipynb::answer", "10_first.ipynb::anser"))
+    line = refused(book.make_book(), capfd.readouterr().err)
+    assert "Jupyter Book refused" in line
+    assert "anser" in line
+    assert book.published() == whole
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        (("--params", "epsilom=1"), "'epsilom=1'"),
+        (("--params", "epsilon=loud"), "epsilon = 'loud' is refused"),
+        (("--dataset", "audioset"), "dataset = 'audioset' is refused"),
+        (("--only", "30"), "ONLY=30 matches no page; there are: 10_first, 20_second"),
+        (("--profile", "huge"), "PROFILE=huge is unknown; there are: smoke, laptop"),
+        (("--jobs", "0"), "JOBS=0 is refused"),
+    ],
+)
+def test_a_wrong_question_is_refused_before_a_kernel_starts(checkout, capfd, question, told):
+    code, err = checkout.make_book(*question), capfd.readouterr().err
+    assert told in refused(code, err)
+    assert " running" not in err
+    assert not checkout.places.build.joinpath("executed").exists()
+
+
+def test_missing_recordings_leave_their_page_out_and_say_how_to_get_it(checkout, capfd):
+    profile = checkout.places.profiles / "smoke.yml"
+    profile.write_text(profile.read_text() + "  20_second@avdigits: {dataset: avdigits}\n")
+    toc = checkout.places.root / "book" / "_toc.yml"
+    toc.write_text(toc.read_text() + "  - file: notebooks/20_second-avdigits\n")
+    assert checkout.make_book() == 0
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
+    assert "20_second@avdigits" in line
+    assert "AVLIB_DATA" in line
+    assert "AVLIB_DATA" in (checkout.places.html / "notebooks" / "20_second-avdigits.html").read_text()
+    assert "AVLIB_DATA" in refused(checkout.make_book("--dataset", "avdigits"), capfd.readouterr().err)
+
+
+def test_a_killed_build_goes_on_where_it_was(checkout):
+    started = checkout.places.root / "started"
+    note = f'import os, pathlib, time\n\npathlib.Path("{started}").write_text(str(os.getpid()))'
+    checkout.write("20_second", note, "time.sleep(100)")
+    running, deadline = checkout.start(), time.monotonic() + 60
+    while not (started.exists() and started.read_text() and "10_first" in checkout.executed()):
+        assert running.poll() is None, running.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    before = checkout.executed()
+    assert set(before) == {"10_first"}
+
+    checkout.write("20_second")
+    assert checkout.make_book() == 0
+    assert checkout.executed()["10_first"] == before["10_first"]
+    assert checkout.published().count(">20.0<") == 2
+    for _ in range(50):  # its workers and their kernels do not live on
+        if not _alive(int(started.read_text())):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the kernel of the killed build still runs")
+
+
+def test_an_interrupted_build_stops_and_says_so(checkout):
+    started = checkout.places.root / "started"
+    for name in ("10_first", "20_second"):
+        checkout.write(name, f'import time, pathlib\n\npathlib.Path("{started}-{name}").touch()', "time.sleep(100)")
+    running, deadline = checkout.start("--jobs", "1"), time.monotonic() + 60
+    while not started.with_name("started-10_first").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
+    err = running.communicate(timeout=30)[1]
+    assert running.returncode == 130
+    assert "make book: stopped; run it again" in err
+    assert "Traceback" not in err
+    assert not started.with_name("started-20_second").exists()
+
+
+def test_a_second_build_in_the_same_folder_is_kept_out(checkout, capfd):
+    checkout.places.build.mkdir()
+    hold = (
+        "import sys, time, filelock; lock = filelock.FileLock(sys.argv[1]).acquire(); print(flush=True); time.sleep(60)"
+    )
+    lock = str(checkout.places.build / "book.lock")
+    with subprocess.Popen([sys.executable, "-c", hold, lock], stdout=subprocess.PIPE) as holding:
+        assert holding.stdout is not None
+        assert holding.stdout.readline()
+        line = refused(checkout.make_book(), capfd.readouterr().err)
+        holding.kill()
+    assert "another make book is at work" in line
+
+
+def test_a_build_folder_that_cannot_be_made_is_one_line(checkout, capfd):
+    checkout.places.build.write_text("in the way")
+    line = refused(checkout.make_book(), capfd.readouterr().err)
+    assert "a file is where a folder should be" in line
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
