@@ -74,6 +74,7 @@ def loss_by_step(
     for (label, values), colour, line in zip(drawn.items(), COLOURS, LINES, strict=False):
         axis.plot(values.index, values, color=colour, linestyle=line, marker="", label=label)
     axis.set(xlabel="gradient steps", ylabel=ylabel)
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend()
     return figure, drawn
 
@@ -105,13 +106,13 @@ def strength(table: pd.DataFrame, measure: str, clean: float) -> tuple[Figure, p
             rows["epsilon"], rows["value"], errors, color=colour, linestyle=line, marker=marker, capsize=3, label=attack
         )
     axis.axhline(clean, color=GREY, linewidth=1, linestyle=":")
-    axis.annotate("clean", (1, clean), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=GREY)
+    axis.annotate(" clean", (1, clean), xycoords=("axes fraction", "data"), va="center", color=GREY)
     axis.set(xscale="log", xlabel="radius ε", ylabel=measure)
     axis.set_xticks(
         sorted(table["epsilon"].unique()), [f"{e:g}" for e in sorted(table["epsilon"].unique())], minor=False
     )
     axis.minorticks_off()
-    axis.legend()
+    axis.legend(loc="upper left", bbox_to_anchor=(0, 1.2), ncols=3)
     return figure, table
 
 
