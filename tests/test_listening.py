@@ -1,8 +1,11 @@
 """A perturbation of features, made audible."""
 
+import math
+
+import pytest
 import torch
 
-from avlib.features import Normalizer, paper64
+from avlib.features import LogMel, Normalizer, paper64
 from avlib.listening import perturbed_waveform, survival
 
 FRONT = paper64()
@@ -18,6 +21,32 @@ def test_a_constant_delta_is_a_change_of_loudness_and_survives_whole():
     found = survival(WAVE, heard, delta, FRONT, NORMALIZER)
     assert abs(found.share - 1) < 0.02
     assert found.correlation > 0.99
+
+
+def test_power_two_means_the_usual_decibel():
+    front = LogMel(power=2.0)
+    delta = torch.full((40, 64), 0.75)  # 6 dB of power: a factor 10^0.3 in amplitude
+    heard = perturbed_waveform(WAVE, delta, front, NORMALIZER)
+    assert abs(heard.norm() / WAVE.norm() - 10**0.3) < 0.02
+
+
+def test_the_change_stays_where_delta_is():
+    delta = torch.zeros(40, 64)
+    delta[10:20, 30:40] = -2.5  # 20 dB down
+    change = FRONT(perturbed_waveform(WAVE, delta, FRONT, NORMALIZER)) - FRONT(WAVE)
+    assert change[12:18, 32:38].mean() < -17
+    far = torch.ones(40, 64, dtype=torch.bool)
+    far[8:22, 28:42] = False
+    assert change[far].abs().max() < 0.5
+
+
+def test_survival_of_all_and_of_the_opposite():
+    delta = torch.full((40, 64), 0.25)
+    found = survival(WAVE, 10**0.2 * WAVE, delta, FRONT, NORMALIZER)
+    assert (found.share, found.correlation) == pytest.approx((1, 1), abs=1e-4)
+    found = survival(WAVE, 10**-0.2 * WAVE, delta, FRONT, NORMALIZER)
+    assert (found.share, found.correlation) == pytest.approx((-1, -1), abs=1e-4)
+    assert found.snr == pytest.approx(-20 * math.log10(1 - 10**-0.2), abs=1e-3)
 
 
 def test_a_smooth_delta_survives_better_than_a_rough_one():
