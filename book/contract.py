@@ -1,0 +1,230 @@
+"""What every notebook of the book keeps to, checked on the file as it is committed.
+
+python -m book.contract              # all notebooks; or the paths of some; exit status 1 when anything is listed
+
+A notebook begins with ``# Title`` and, before its parameters, the words **You will learn**, **Time** and **Before you
+start**.  Then come the cell tagged ``parameters`` (annotated literals, a comment on each), the cell that calls
+``begin("its_own_name", globals())``, the body, ``## Takeaways``, ``## Exercises`` and, last, the cell that calls
+``run.finish()``.  An exercise is a heading ``### Exercise 1 …`` that asks for a prediction, with its solution below it
+behind a toggle: an executed code cell tagged ``hide-cell``, or a ``{dropdown}`` / ``:class: dropdown`` in the text.
+"""
+
+import ast
+import re
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from avlib.errors import AvlibError
+from avlib.parameters import Parameters, check
+from book.places import Places
+from book.plan import declared, plan
+
+LONGEST, MEDIAN, WORDS_PER_LINE = 30, 6, 8
+ABSOLUTE = re.compile(r"(?<![\w./:-])/(?:home|Users|root|work|tmp|mnt|opt|var|private|usr|data)/[\w.]|\b[A-Z]:\\\w")
+OPENING = ("You will learn", "Time", "Before you start")
+
+
+def problems(path: Path) -> list[str]:
+    """One line for each part of the contract that the notebook at `path` breaks."""
+    notebook = nbformat.read(path, as_version=4)
+    parts = (_opening, _parameters, _length, _execution, _figures, _closing, _cleanliness)
+    return [f"{path.name}: {problem}" for part in parts for problem in part(path.stem, notebook.cells)] + [
+        f"{path.name}: papermill left its metadata; execute it with python -m book.refresh"
+        for metadata in [notebook.metadata, *(cell.metadata for cell in notebook.cells)]
+        if "papermill" in metadata or "injected-parameters" in metadata.get("tags", [])
+    ]
+
+
+def _code(cells: list[Any]) -> list[Any]:
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def _tagged(cell: Any, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])
+
+
+def _lines(cell: Any) -> int:
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
+def _shown(cell: Any) -> list[str]:
+    """Texts that the outputs of a cell hold, pictures left out."""
+    texts = []
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        texts += [output.get("text", ""), *(str(data[kind]) for kind in data if not kind.startswith("image/"))]
+    return texts
+
+
+def _opening(name: str, cells: list[Any]) -> list[str]:
+    found = []
+    if not (cells and cells[0].cell_type == "markdown" and cells[0].source.startswith("# ")):
+        found.append("the first cell must be text that begins with '# Title'")
+    first_code = next((i for i, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
+    before = "\n".join(cell.source for cell in cells[:first_code])
+    found += [f"'{words}' is missing above the parameters" for words in OPENING if words not in before]
+    code = _code(cells)
+    if not code or not _tagged(code[0], "parameters"):
+        found.append("the first code cell must be tagged 'parameters'")
+    if len(code) < 2 or f'begin("{name}", globals())' not in code[1].source:
+        found.append(f'the second code cell must call begin("{name}", globals())')
+    return found
+
+
+def _parameters(name: str, cells: list[Any]) -> list[str]:
+    tagged = [cell for cell in cells if _tagged(cell, "parameters")]
+    if len(tagged) != 1:
+        return [f"{len(tagged)} cells are tagged 'parameters'; there must be one"]
+    found = []
+    try:
+        statements = ast.parse(tagged[0].source).body
+    except SyntaxError:
+        return ["the cell tagged 'parameters' cannot be parsed"]
+    lines = tagged[0].source.splitlines()
+    for statement in statements:
+        line = lines[statement.lineno - 1]
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            found.append(f"not an annotated literal: {line}")
+        elif statement.target.id not in Parameters.model_fields:
+            found.append(f"parameter {statement.target.id} is unknown to avlib.parameters.Parameters")
+        elif not isinstance(statement.value, ast.Constant):
+            found.append(f"not a literal, which papermill could not override: {line}")
+        if not re.search(r"\s# \S", line):
+            found.append(f"no comment says what is allowed: {line}")
+    if not any(isinstance(s, ast.AnnAssign) and getattr(s.target, "id", "") == "profile" for s in statements):
+        found.append("the parameter profile is missing")
+    return found
+
+
+def _length(name: str, cells: list[Any]) -> list[str]:
+    lengths = [_lines(cell) for cell in _code(cells)] or [0]
+    found = [f"a cell of {length} lines; {LONGEST} are allowed" for length in lengths if length > LONGEST]
+    if (middle := statistics.median(lengths)) > MEDIAN:
+        found.append(f"half of the code cells have {middle:g} lines or more; {MEDIAN} are allowed")
+    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    if words < WORDS_PER_LINE * sum(lengths):
+        found.append(f"{words} words of prose on {sum(lengths)} lines of code; {WORDS_PER_LINE} a line are needed")
+    return found
+
+
+def _execution(name: str, cells: list[Any]) -> list[str]:
+    found = []
+    counts = [cell.get("execution_count") for cell in _code(cells)]
+    if None in counts:
+        found.append(f"{counts.count(None)} cells were never executed; run python -m book.refresh {name[:2]}")
+    elif counts != list(range(1, len(counts) + 1)):
+        found.append(f"not executed from top to bottom in a fresh kernel; run python -m book.refresh {name[:2]}")
+    for cell in _code(cells):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                found.append(f"an error is committed: {output.ename}: {output.evalue[:80]}")
+            if output.get("name") == "stderr":
+                found.append(f"a warning is committed: {output.text.strip()[:80]}")
+    return found
+
+
+def _figures(name: str, cells: list[Any]) -> list[str]:
+    found = []
+    for cell in _code(cells):
+        drawn = [o for o in cell.get("outputs", []) if any(kind.startswith("image/") for kind in o.get("data", {}))]
+        start = next(iter(cell.source.splitlines()), "")
+        if len(drawn) > 1:
+            found.append(f"two figures in one cell, and one caption for both: {start}")
+        if not drawn:
+            continue
+        mystnb = cell.metadata.get("mystnb", {})
+        caption, label = mystnb.get("figure", {}).get("caption", ""), mystnb.get("figure", {}).get("name", "")
+        alt = mystnb.get("image", {}).get("alt", "")
+        if len(caption.split()) < 4:
+            found.append(f"no caption in the metadata (mystnb.figure.caption) of the figure of: {start}")
+        if not re.fullmatch(r"fig-[a-z0-9-]+", label):
+            found.append(f"no name 'fig-…' in the metadata (mystnb.figure.name) of the figure of: {start}")
+        if len(alt.split()) < 5 or alt == caption:
+            found.append(f"no words in place of the picture (mystnb.image.alt, not the caption) for: {start}")
+    return found
+
+
+def _closing(name: str, cells: list[Any]) -> list[str]:
+    found = []
+    headings = [
+        (match[0].strip(), i)
+        for i, cell in enumerate(cells)
+        if cell.cell_type == "markdown"
+        for match in re.finditer(r"^#{2,3} .*$", cell.source, re.MULTILINE)
+    ]
+    titles = [title for title, _ in headings]
+    if "## Takeaways" not in titles or "## Exercises" not in titles:
+        found.append("the headings '## Takeaways' and '## Exercises' are needed")
+    elif titles.index("## Takeaways") > titles.index("## Exercises"):
+        found.append("'## Takeaways' comes before '## Exercises'")
+    exercises = [(title, at) for title, at in headings if title.startswith("### Exercise")]
+    if len(exercises) < 2:
+        found.append(f"{len(exercises)} exercises ('### Exercise 1 …'); at least two are needed")
+    ends = [at for _, at in exercises[1:]] + [len(cells)]
+    for (title, at), end in zip(exercises, ends, strict=True):
+        if not any(_solution(cell) for cell in cells[at : max(end, at + 1)]):
+            found.append(f"no solution behind a toggle (a code cell tagged hide-cell, or a dropdown) in: {title}")
+    code = _code(cells)
+    if not code or "run.finish(" not in code[-1].source or not _tagged(code[-1], "nbval-ignore-output"):
+        found.append("the last code cell must call run.finish() and be tagged nbval-ignore-output")
+    return found
+
+
+def _solution(cell: Any) -> bool:
+    if cell.cell_type == "code":
+        return _tagged(cell, "hide-cell")
+    return bool(re.search(r"\{dropdown\}|:class: .*dropdown", cell.source))
+
+
+def _cleanliness(name: str, cells: list[Any]) -> list[str]:
+    found = []
+    for cell in cells:
+        for text in [cell.source, *_shown(cell)]:
+            if match := ABSOLUTE.search(text):
+                found.append(f"a path of one machine: {text[match.start() : match.start() + 60]!r}")
+        if cell.cell_type == "code" and re.search(r"^\s*[%!]", cell.source, re.MULTILINE):
+            found.append(f"a magic command, which could hide its whole cell from the tests: {cell.source[:60]!r}")
+    return found
+
+
+def together(places: Places) -> list[str]:
+    """What the notebooks break as a book: names used twice, pages left out, defaults that are not the smoke profile."""
+    found = []
+    seen: dict[str, str] = {}
+    paths = sorted(path for path in places.notebooks.glob("*.ipynb") if not path.name.startswith("."))
+    for path in paths:
+        for cell in nbformat.read(path, as_version=4).cells:
+            label = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+            if label and label in seen:
+                found.append(f"the figure name {label} is used in {seen[label]} and in {path.name}")
+            elif label:
+                seen[label] = path.name
+    pages = {page.slot: page for page in plan("smoke", places=places)}
+    for path in paths:
+        if path.stem not in pages:
+            found.append(f"{path.name} is not a page of book/profiles/smoke.yml")
+            continue
+        try:
+            defaults = check(declared(path), set(declared(path)), path.name)
+        except AvlibError as error:
+            found.append(str(error))
+            continue
+        given = pages[path.stem].parameters
+        found += [
+            f"{path.name}: {key} = {defaults[key]!r} by default, and {given[key]!r} in book/profiles/smoke.yml"
+            for key in defaults
+            if defaults[key] != given[key]
+        ]
+    return found
+
+
+if __name__ == "__main__":
+    here = Places()
+    chosen = [Path(name) for name in sys.argv[1:]] or sorted(here.notebooks.glob("[!.]*.ipynb"))
+    listed = [problem for path in chosen for problem in problems(path)] + together(here)
+    print("\n".join([*listed, f"{len(listed)} problems in {len(chosen)} notebooks"]))
+    sys.exit(bool(listed))
