@@ -59,26 +59,42 @@ class LinearTagger(nn.Module):
         return self.bottleneck(batch).flatten(1)
 
 
-def fit_linear(split: Split, *, penalty: float = 0.1, iterations: int = 200) -> LinearTagger:
+def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> LinearTagger:
     """Logistic regression for every class: min Σ_c [ mean_i softplus((1 − 2 y_ic)·z_ic) + (penalty / 2)·‖w_c‖² ].
 
-    Convex, so L-BFGS on all clips at once finds the one optimum without a seed; biases are not penalised.
+    Convex, so it has one optimum and needs no seed; biases are not penalised.  The weights lie in the span of the
+    clips, so L-BFGS runs over one number a clip and class along the principal axes of the clips (variances s²/N),
+    scaled by √(s²/4N + penalty): there the Hessian starts as the identity.
     """
     batch, labels = split.batch(range(len(split)))
-    classes, (frames, mels) = labels.shape[1], batch["audio"].shape[1:]
-    model = LinearTagger(classes, frames, mels)
+    audio = batch["audio"].flatten(1).double()
+    mean = audio.mean(dim=0)
+    squares, axes = torch.linalg.eigh((audio - mean) @ (audio - mean).T)
+    squares = squares.clamp(min=0)
+    scale = (squares / (4 * len(split)) + penalty).rsqrt()
+    coordinates = axes * squares.sqrt() * scale  # (N, N), the clips seen along the scaled axes
+    weights = torch.zeros(len(split), labels.shape[1], dtype=torch.double, requires_grad=True)
+    bias = torch.zeros(labels.shape[1], dtype=torch.double, requires_grad=True)
     optimiser = torch.optim.LBFGS(
-        model.parameters(), max_iter=iterations, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
+        [weights, bias], max_iter=iterations, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
     )
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = classes * bce(model(batch), labels).mean() + penalty / 2 * model.head.weight.square().sum()
+        losses = bce(coordinates @ weights + bias, labels.double())
+        loss = labels.shape[1] * losses.mean() + penalty / 2 * (scale[:, None] * weights).square().sum()
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    optimiser.zero_grad()
+    model = LinearTagger(labels.shape[1], *batch["audio"].shape[1:])
+    with torch.no_grad():
+        back = torch.where(
+            squares > 1e-9 * squares.max(), scale / squares.sqrt(), 0
+        )  # axes without clips carry nothing
+        solution = (weights.T * back) @ axes.T @ (audio - mean)
+        model.head.weight.copy_(solution)
+        model.head.bias.copy_(bias - solution @ mean)
     return model.eval()
 
 
