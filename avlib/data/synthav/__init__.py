@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from types import ModuleType
+from typing import NamedTuple
 
 import torch
 
@@ -21,11 +22,20 @@ from avlib.features import paper64
 
 __all__ = ["NAMED", "PROFILES", "Scenery", "World", "drawn", "named", "plan", "render", "source", "true_events"]
 
-PROFILES: Mapping[str, Mapping[str, float]] = {
-    "smoke": {"classes": 8, "train": 240, "valid": 60, "eval": 160, "seconds": 2.5},
-    "laptop": {"classes": 32, "train": 1500, "valid": 300, "eval": 900, "seconds": 2.5},
-    "full": {"classes": 32, "train": 6000, "valid": 600, "eval": 1800, "seconds": 2.5},
-    "paper": {"classes": 32, "train": 20000, "valid": 1000, "eval": 2000, "seconds": 10.0},
+
+class Size(NamedTuple):
+    """Number of classes, clips of (train, valid, eval), seconds of a clip."""
+
+    classes: int
+    clips: tuple[int, int, int]
+    seconds: float = 2.5
+
+
+PROFILES: Mapping[str, Size] = {
+    "smoke": Size(8, (240, 60, 160)),
+    "laptop": Size(32, (1500, 300, 900)),
+    "full": Size(32, (6000, 600, 1800)),
+    "paper": Size(32, (20_000, 1000, 2000), seconds=10.0),
 }
 WINDOW = 5  # video frames in a window: half a second
 
@@ -37,9 +47,7 @@ def source(
     world: int | None = None,
     classes: int | None = None,
     seconds: float | None = None,
-    train: int | None = None,
-    valid: int | None = None,
-    eval: int | None = None,
+    clips: tuple[int, int, int] | None = None,
     audio_informativeness: float = 1.0,
     video_informativeness: float = 1.0,
     agreement: float = 0.8,
@@ -52,7 +60,7 @@ def source(
     ----------
     profile, seed : sizes (`PROFILES`), and the random numbers
     world : None for the records that imitate AudioSet; k for a drawn world with independent attributes
-    classes, seconds, train, valid, eval : in place of the profile's number of classes, clip length, and split sizes
+    classes, seconds, clips : in place of the profile's number of classes, clip length, and (train, valid, eval) sizes
     audio_informativeness, video_informativeness : share of the attributes of a sound (a look) that are its class's
         own; each of the others is that of a class picked at random
     agreement : share of events both heard and seen; the rest are heard or seen only, half each
@@ -66,24 +74,27 @@ def source(
     """
     if profile not in PROFILES:
         raise AvlibError(f"profile={profile!r}: choose one of {', '.join(PROFILES)}")
-    sizes = {**PROFILES[profile], **_given(classes=classes, seconds=seconds, train=train, valid=valid, eval=eval)}
-    _check(sizes, seed, world)
-    count = int(sizes["classes"])
+    size = PROFILES[profile]
+    size = Size(
+        size.classes if classes is None else classes,
+        size.clips if clips is None else clips,
+        size.seconds if seconds is None else seconds,
+    )
+    _check(size, seed, world, class_frequency)
     scenery = Scenery(
-        named(count) if world is None else drawn(world, count),
-        float(sizes["seconds"]),
-        *(_share(audio_informativeness=audio_informativeness), _share(video_informativeness=video_informativeness)),
+        named(size.classes) if world is None else drawn(world, size.classes),
+        float(size.seconds),
+        audio_informativeness=_share(audio_informativeness=audio_informativeness),
+        video_informativeness=_share(video_informativeness=video_informativeness),
         agreement=_share(agreement=agreement),
-        class_frequency=class_frequency,
+        class_frequency=float(class_frequency),
         label_noise=_share(label_noise=label_noise),
         seed=seed,
     )
-    if not 0 <= class_frequency <= 3:
-        raise AvlibError(f"class_frequency={class_frequency}: allowed are 0 (balanced) to 3 (a very long tail)")
     return Source(
         name="synthav",
         classes=scenery.world.classes,
-        sizes={split: int(sizes[split]) for split in SPLITS},
+        sizes=dict(zip(SPLITS, size.clips, strict=True)),
         clip=partial(_clip, scenery),
         key=asdict(scenery),
         modules=_MODULES,
@@ -101,10 +112,6 @@ def _clip(scenery: Scenery, split: str, i: int, modalities: tuple[str, ...]) -> 
     return Clip(f"{split}-{i:06d}", media, torch.from_numpy(labels), events)
 
 
-def _given(**knobs: float | None) -> dict[str, float]:
-    return {name: value for name, value in knobs.items() if value is not None}
-
-
 def _share(**dial: float) -> float:
     ((name, value),) = dial.items()
     if not 0 <= value <= 1:
@@ -112,12 +119,14 @@ def _share(**dial: float) -> float:
     return float(value)
 
 
-def _check(sizes: Mapping[str, float], seed: int, world: int | None) -> None:
-    for split in SPLITS:
-        if not 1 <= sizes[split] <= 10**7:
-            raise AvlibError(f"{split}={sizes[split]}: a number of clips, from 1 to 10,000,000")
-    if not 1 <= sizes["seconds"] <= 60 or abs(sizes["seconds"] * FPS - round(sizes["seconds"] * FPS)) > 1e-9:
-        raise AvlibError(f"seconds={sizes['seconds']}: from 1 to 60, in tenths (one picture each)")
+def _check(size: Size, seed: int, world: int | None, class_frequency: float) -> None:
+    if len(size.clips) != len(SPLITS) or min(size.clips) < 1:
+        raise AvlibError(f"clips={size.clips!r}: give three positive numbers (train, valid, eval)")
+    pictures = size.seconds * FPS
+    if not 1 <= size.seconds <= 60 or abs(pictures - round(pictures)) > 1e-9:
+        raise AvlibError(f"seconds={size.seconds}: from 1 to 60, in tenths (one picture each)")
+    if not 0 <= class_frequency <= 3:
+        raise AvlibError(f"class_frequency={class_frequency}: from 0 (balanced) to 3 (a very long tail)")
     for name, value in {"seed": seed, "world": world or 0}.items():
         if not 0 <= value < 2**32:
             raise AvlibError(f"{name}={value}: a whole number from 0 to 4,294,967,295")

@@ -16,10 +16,10 @@ from avlib.data.synthav.sound import response, room, source
 from avlib.data.synthav.worlds import World, blurred
 
 SPLITS = ("train", "valid", "eval")
-EVENTS, DISTRACTORS = (1, 2, 3), (0, 1, 2)
+EVENTS, DISTRACTORS = (1, 2, 3), (0, 0, 1)
 COLOUR = 1.0  # how strongly the spectrum of every event is moved, tilted and bent
 LEVEL = 0.05  # root mean square of every clip
-FLOOR = (-24.0, -12.0)  # dB, from an event at full gain to the noise floor
+FLOOR = (-36.0, -22.0)  # dB, from an event at full gain to the noise floor
 HISS = Band(800, 4)  # the noise floor before it is tilted and bent
 _PLAN, _SCORE, _SOUND, _LOOK, _ROOM, _SCREEN = range(6)
 
@@ -70,9 +70,9 @@ def plan(scenery: Scenery, split: str, i: int) -> tuple[list[Plan], Array]:
     events, unlabelled = int(draws.choice(EVENTS)), int(draws.choice(DISTRACTORS))
     total = round(scenery.seconds * CONTROL)
     plans = []
-    for part in range(len(EVENTS) + len(DISTRACTORS)):
+    for part in range(max(EVENTS) + max(DISTRACTORS)):
         length, place, loud, both, which, wrong, other = draws.random(7)
-        points = int(total * (0.35 + 0.45 * length))
+        points = int(total * (0.4 + 0.4 * length))
         onset = int((total - points) * place)
         agreed = both < scenery.agreement
         if part < min(events, count):
@@ -80,10 +80,10 @@ def plan(scenery: Scenery, split: str, i: int) -> tuple[list[Plan], Array]:
             noted = (label + 1 + int(other * (count - 1))) % count if wrong < scenery.label_noise else label
             labels[scenery.world.closure[noted]] = 1
             plans.append(
-                Plan(label, onset, points, -10 * loud, bool(agreed or which < 0.5), bool(agreed or which >= 0.5), part)
+                Plan(label, onset, points, -5 * loud, bool(agreed or which < 0.5), bool(agreed or which >= 0.5), part)
             )
-        elif len(EVENTS) <= part < len(EVENTS) + unlabelled:
-            plans.append(Plan(None, onset, points, -4 - 10 * loud, bool(which < 0.7), bool(which >= 0.3), part))
+        elif max(EVENTS) <= part < max(EVENTS) + unlabelled:
+            plans.append(Plan(None, onset, points, -8 - 10 * loud, bool(which < 0.7), bool(which >= 0.3), part))
     return plans, labels
 
 
@@ -135,7 +135,9 @@ def _heard(
     start = event.onset * STEP
     buffer[start : start + event.points * STEP] = source(sound, played, scenery.seconds, draws)
     spectrum = fft.rfft(buffer) * response(sound.band, size, COLOUR, draws)
-    power = 2 * np.sum(np.abs(spectrum) ** 2) / size / (STEP * np.sum(played.envelope**2))
+    # Halfway between equal peaks and equal means, so that short strokes are neither drowned nor stand out.
+    lasting = STEP * np.sqrt(event.points * np.sum(played.envelope**2))
+    power = 2 * np.sum(np.abs(spectrum) ** 2) / size / lasting
     where = room(sound.tail * scenery.seconds, size, draws) if sound.tail else space
     return spectrum * where * np.float32(10 ** (event.gain / 20) / np.sqrt(power))
 

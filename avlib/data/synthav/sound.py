@@ -55,8 +55,8 @@ def _unpitched(timbre: Timbre, samples: int, generator: np.random.Generator) -> 
     noise = generator.standard_normal(samples, dtype=np.float32)
     if timbre.kind != "crackle":
         return noise
-    pops = 25.0 * (generator.random(samples, dtype=np.float32) < 40 / RATE)
-    return (timbre.noise + 0.1) * noise + pops * generator.standard_normal(samples, dtype=np.float32)
+    pops = (generator.random(samples, dtype=np.float32) < 40 / RATE) * np.float32(25)
+    return np.float32(timbre.noise + 0.1) * noise + pops * generator.standard_normal(samples, dtype=np.float32)
 
 
 def source(sound: Sound, played: Score, seconds: float, generator: np.random.Generator) -> Array:
@@ -77,8 +77,9 @@ def source(sound: Sound, played: Score, seconds: float, generator: np.random.Gen
 
 
 def _between(pitch: Pitch, generator: np.random.Generator) -> float:
-    low, high = np.log(pitch.low), np.log(pitch.high)
-    return float(np.exp(low + (high - low) * generator.random()))
+    """A fundamental in Hz: from the range on a logarithmic scale, then transposed (0.25 octaves as a deviation)."""
+    low, high = np.log2(pitch.low), np.log2(pitch.high)
+    return float(2 ** (low + (high - low) * generator.random() + 0.25 * np.clip(generator.normal(), -2, 2)))
 
 
 @lru_cache(maxsize=4)
@@ -93,13 +94,13 @@ def _grid(size: int) -> tuple[NDArray[np.int64], Array]:
 def response(band: Band, size: int, colour: float, generator: np.random.Generator) -> Array:
     """Magnitude response of a `band` as this event has it: moved, tilted and bent at random.
 
-    `colour` scales how much (1: a standard deviation of 0.5 octaves, 3 dB an octave, and 6 dB in each octave), so
+    `colour` scales how much (1: a standard deviation of 0.7 octaves, 4 dB an octave, and 6 dB in each octave), so
     that the mean spectrum of a clip tells little about its class.
     """
     octave = np.linspace(0, OCTAVES, KNOTS)
-    centre = np.log2(band.centroid / LOWEST) + 0.5 * colour * generator.normal()
+    centre = np.log2(band.centroid / LOWEST) + 0.7 * colour * generator.normal()
     decibel = -6 * ((octave - centre) / band.width) ** 2
-    decibel = np.maximum(decibel, -30) + 3 * colour * generator.normal() * (octave - OCTAVES / 2)
+    decibel = np.maximum(decibel, -30) + 4 * colour * generator.normal() * (octave - OCTAVES / 2)
     bends = 6 * colour * generator.normal(size=10)
     decibel += np.interp(octave, np.linspace(-0.5, OCTAVES + 0.5, 10), bends)
     magnitude = (10 ** (np.clip(decibel, -60, 40) / 20)).astype(np.float32)

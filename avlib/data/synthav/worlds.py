@@ -85,20 +85,30 @@ def drawn(world: int, classes: int) -> World:
 
     Each attribute comes from a pool of about √classes values, so that classes share parts and can be confused.
 
+    Raises
+    ------
+    AvlibError
+        For fewer than two classes.
+
     >>> drawn(1, 40).records[:3] == drawn(1, 40).records[:3], drawn(1, 40) == drawn(2, 40)
     (True, False)
     """
+    if classes < 2:
+        raise AvlibError(f"classes={classes}: at least 2")
     draw = np.random.Generator(np.random.Philox(np.random.SeedSequence([world, classes, 1])))
     size = 3 + math.ceil(math.sqrt(classes))
     pools = [_pool(kind, size, draw) for kind in ("timbre", "pitch", "movement", "rhythm", "band", "tremolo", "tail")]
-    shapes, hues, motions = draw.permutation(SHAPES), draw.random(size), draw.permutation(MOTIONS)
-    records: list[Record] = []
-    while len(records) < classes:
-        sound = Sound(*(pool[draw.integers(len(pool))] for pool in pools))
-        look = Look(str(draw.choice(shapes)), float(draw.choice(hues)), str(draw.choice(motions)))
-        if all(sound != other.sound and look != other.look for other in records):
-            records.append(Record(f"{len(records):03d} {sound.timbre.kind} {sound.movement.path}", (), sound, look))
-    return World(tuple(records))
+    hues = draw.random(size)
+    sounds: dict[Sound, Look] = {}
+    while len(sounds) < classes:
+        sound = Sound(*(pool[draw.integers(size)] for pool in pools))
+        sounds[sound] = Look(str(draw.choice(SHAPES)), float(draw.choice(hues)), str(draw.choice(MOTIONS)))
+    return World(
+        tuple(
+            Record(f"{i:03d} {sound.timbre.kind} {sound.movement.path}", (), sound, look)
+            for i, (sound, look) in enumerate(sounds.items())
+        )
+    )
 
 
 def _pool(attribute: str, size: int, draw: np.random.Generator) -> list:

@@ -1,0 +1,195 @@
+"""Is the test bed fair, and does each dial do its own work?  Cheap measurements with linear probes.
+
+A probe is one logistic regression a class on a fixed summary of each clip.  What a summary must not reveal
+(loudness, mean spectrum, clip length) is compared with chance; what it should reveal answers to a dial.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from avlib.data.split import AVData, Event, Split
+from avlib.errors import AvlibError
+
+Summary = Callable[[AVData, Split], Tensor]
+HUES = 24  # bins of the colour circle
+STRENGTH = 0.02  # inverse penalty of the probes: a few hundred numbers from about a thousand clips
+
+
+def shortcuts(data: AVData) -> pd.DataFrame:
+    """Macro mAP on the eval split of probes that should stay near chance, one row a shortcut.
+
+    Columns: `mAP`; `chance`, the mean prevalence, which is the expected mAP of random scores; `numbers`, the size of
+    the summary that the probe saw.
+    """
+    return _table(data, {"loudness": loudness, "mean spectrum": mean_spectrum, "clip length": length})
+
+
+def probe(data: AVData, summary: Summary, labels: Callable[[Split], np.ndarray] | None = None) -> float:
+    """Macro mAP on eval of logistic regressions on `summary`, fitted on train, over the classes present in both."""
+    truth = labels or (lambda split: split.labels.numpy() > 0.5)
+    train, test = truth(data.train), truth(data.eval)
+    scaler = StandardScaler()
+    fitted = scaler.fit_transform(summary(data, data.train).numpy())
+    scored = scaler.transform(summary(data, data.eval).numpy())
+    precision = []
+    for seen, wanted in zip(train.T, test.T, strict=True):
+        if 0 < seen.sum() < len(seen) and 0 < wanted.sum() < len(wanted):
+            model = LogisticRegression(C=STRENGTH, max_iter=300).fit(fitted, seen)
+            precision.append(average_precision_score(wanted, model.decision_function(scored)))
+    return float(np.mean(precision))
+
+
+def _table(data: AVData, summaries: Mapping[str, Summary]) -> pd.DataFrame:
+    chance = float((data.eval.labels > 0.5).float().mean())
+    rows = [
+        {"probe": name, "mAP": probe(data, summary), "chance": chance, "numbers": summary(data, data.eval).shape[1]}
+        for name, summary in summaries.items()
+    ]
+    return pd.DataFrame(rows).set_index("probe")
+
+
+# --- summaries of a clip ------------------------------------------------------------------------------------------
+
+
+def _audio(split: Split) -> Tensor:
+    return torch.cat([batch["audio"] for batch, _ in split.batches(256)])
+
+
+def loudness(data: AVData, split: Split) -> Tensor:
+    """Level of each clip in dB, (N, 1): 10 · log10 of the mean over frames and bins of 10^(L / 10)."""
+    level = data.normalizer.inverse(_audio(split))
+    return 10 * (10 ** (level / 10)).mean(dim=(1, 2), dtype=torch.float64).log10()[:, None]
+
+
+def mean_spectrum(data: AVData, split: Split) -> Tensor:
+    """Mean of the log-mel spectrogram over time, (N, F)."""
+    return _audio(split).mean(dim=1)
+
+
+def length(data: AVData, split: Split) -> Tensor:
+    """Seconds of each clip, (N, 1)."""
+    audio = _audio(split)
+    return torch.full((len(audio), 1), audio.shape[1] / data.front_end.frame_rate)
+
+
+def movement(data: AVData, split: Split) -> Tensor:
+    """What changes in a clip and how fast, (N, 2F + 16·20): deviation and rise of each bin, modulation of 16 bands.
+
+    The modulations are the logarithm of the first 20 magnitudes of the Fourier transform over time.
+    """
+    audio = _audio(split)
+    bands = torch.stack([part.mean(dim=2) for part in audio.tensor_split(16, dim=2)], dim=2)
+    rates = torch.fft.rfft(bands - bands.mean(dim=1, keepdim=True), dim=1).abs()[:, 1:21]
+    rises = audio.diff(dim=1).clamp_min(0).mean(dim=1)
+    return torch.cat([audio.std(dim=1), rises, rates.clamp_min(1e-3).log().flatten(1)], dim=1)
+
+
+def foreground(data: AVData, split: Split) -> Tensor:
+    """What stands out from the mean picture of a clip, (N, 24 + 14): its hues, its extent, how it moves and pulses.
+
+    A pixel's weight is the largest difference of its colour from the mean over the clip's frames, above .1.  Hues are
+    a histogram of weight; then come mean and deviation over time of the total weight, the deviations of its centre,
+    and the first 10 magnitudes of the Fourier transform of the total weight.
+    """
+    return torch.cat([_foreground(batch["video"].flatten(1, 2)) for batch, _ in split.batches(64)])
+
+
+def _foreground(frames: Tensor) -> Tensor:  # (n, M, 3, H, W)
+    away = frames - frames.mean(dim=1, keepdim=True)
+    weight = (away.abs().amax(dim=2) - 0.1).clamp_min(0)  # (n, M, H, W)
+    red, green, blue = frames.unbind(2)
+    hue = torch.atan2(3**0.5 * (green - blue), 2 * red - green - blue) / (2 * torch.pi) % 1
+    bins = (hue * HUES).long().clamp_max(HUES - 1).flatten(1)
+    hues = torch.zeros(len(frames), HUES).scatter_add_(1, bins, weight.flatten(1))
+    total = weight.sum(dim=(2, 3)) + 1e-3  # (n, M)
+    grid = torch.linspace(-1, 1, frames.shape[-1])
+    across = (weight.sum(dim=2) * grid).sum(dim=2) / total
+    down = (weight.sum(dim=3) * grid).sum(dim=2) / total
+    pulses = torch.fft.rfft(total.log() - total.log().mean(dim=1, keepdim=True), dim=1).abs()[:, 1:11]
+    moments = torch.stack([total.mean(1), total.std(1), across.std(1), down.std(1)], dim=1)
+    return torch.cat([(hues + 0.1).log(), moments, (pulses + 1e-3).log()], dim=1)
+
+
+# --- one measurement for each dial --------------------------------------------------------------------------------
+
+
+def dials(data: AVData) -> pd.Series:
+    """What each dial of the generator should move, measured on the rendered set; NaN where a modality is missing.
+
+    audio_informativeness : mAP of a probe on `movement`, against the labels of what is heard
+    video_informativeness : mAP of a probe on `foreground`, against the labels of what is seen
+    agreement : share of the events of the eval split that are both heard and seen
+    class_frequency : Gini coefficient of the classes' events in the training split, 0 when all are equally frequent
+    label_noise : share of the labels that follow from the eval split's events and are not given
+
+    Raises
+    ------
+    AvlibError
+        When the data set does not know its true events.
+    """
+    events = [event for clip in _events(data.eval) for event in clip]
+    counts = np.zeros(len(data.classes))
+    for clip in _events(data.train):
+        for event in clip:
+            counts[event.label] += 1
+    true = true_labels(data, data.eval)
+    here = set(data.eval.features)
+    return pd.Series(
+        {
+            "audio_informativeness": probe(data, movement, lambda split: true_labels(data, split, _heard))
+            if "audio" in here
+            else np.nan,
+            "video_informativeness": probe(data, foreground, lambda split: true_labels(data, split, _seen))
+            if "video" in here
+            else np.nan,
+            "agreement": float(np.mean([event.heard and event.seen for event in events])),
+            "class_frequency": gini(counts),
+            "label_noise": float((data.eval.labels.numpy() < 0.5)[true].mean()),
+        },
+        name="measured",
+    )
+
+
+def true_labels(data: AVData, split: Split, counts: Callable[[Event], bool] = lambda event: True) -> np.ndarray:
+    """Boolean (N, C): what follows from those true events of each clip that `counts` accepts, implications included."""
+    index = {name: c for c, name in enumerate(data.classes)}
+    labels = np.zeros((len(split), len(index)), bool)
+    for clip, events in enumerate(_events(split)):
+        labels[clip, [event.label for event in events if counts(event)]] = True
+    for _ in data.implications:  # a chain of implications is no longer than their number
+        before = labels.sum()
+        for child, parent in data.implications:
+            labels[:, index[parent]] |= labels[:, index[child]]
+        if labels.sum() == before:
+            break
+    return labels
+
+
+def _heard(event: Event) -> bool:
+    return event.heard
+
+
+def _seen(event: Event) -> bool:
+    return event.seen
+
+
+def _events(split: Split) -> tuple[tuple[Event, ...], ...]:
+    if split.events is None:
+        raise AvlibError("this data set does not know its true events: measure the dials on synthav")
+    return split.events
+
+
+def gini(counts: np.ndarray) -> float:
+    """Mean absolute difference of two classes' counts, over twice their mean.
+
+    >>> gini(np.array([5, 5])), gini(np.array([10, 0]))
+    (0.0, 0.5)
+    """
+    return float(np.abs(counts[:, None] - counts[None, :]).mean() / (2 * counts.mean()))

@@ -1,0 +1,160 @@
+"""`synthav` clip by clip: the same bits however it is made, labels that follow from events, sound with its picture."""
+
+import csv
+
+import joblib
+import numpy as np
+import pytest
+import torch
+
+from avlib.data import load
+from avlib.data.synthav import Scenery, named, plan, render, source
+from avlib.errors import AvlibError
+from avlib.files import data_dir
+
+WORLD = named()
+
+
+def bits(scenery, split, i):
+    media, labels, events = render(scenery, split, i)
+    return media.waveform.numpy().tobytes(), media.frames.numpy().tobytes(), labels.tobytes(), events
+
+
+def test_clips_do_not_depend_on_order_or_workers():
+    scenery = Scenery(WORLD)
+    forwards = [bits(scenery, "train", i) for i in range(6)]
+    backwards = [bits(scenery, "train", i) for i in reversed(range(6))][::-1]
+    elsewhere = joblib.Parallel(2)(joblib.delayed(bits)(scenery, "train", i) for i in range(6))
+    assert forwards == backwards == elsewhere
+    assert len({sound for sound, *_ in forwards}) == 6
+
+
+def test_clip_does_not_depend_on_how_many_there_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVLIB_CACHE", str(tmp_path))
+    few, many = load("synthav", clips=(3, 1, 2)), load("synthav", clips=(7, 2, 4))
+    for i in range(3):
+        assert torch.equal(few.train.media(i).waveform, many.train.media(i).waveform)
+    assert torch.equal(few.eval.labels, many.eval.labels[:2])
+    assert few.eval.events == many.eval.events[:2]
+
+
+def test_splits_and_seeds_differ():
+    clips = [bits(Scenery(WORLD, seed=seed), split, 0)[0] for seed in (0, 1) for split in ("train", "valid", "eval")]
+    assert len(set(clips)) == 6
+
+
+def test_one_modality_is_the_same_without_the_other():
+    scenery = Scenery(WORLD)
+    both, sound, picture = (
+        render(scenery, "eval", 5, names)[0] for names in (("audio", "video"), ("audio",), ("video",))
+    )
+    assert torch.equal(both.waveform, sound.waveform)
+    assert torch.equal(both.frames, picture.frames)
+    assert not sound.frames.numel()
+    assert not picture.waveform.numel()
+
+
+@pytest.mark.parametrize("seconds", [2.5, 10.0])
+def test_shapes_and_ranges(seconds):
+    for i in range(3):
+        media, labels, events = render(Scenery(WORLD, seconds), "eval", i)
+        assert media.waveform.shape == (round(16_000 * seconds),)
+        assert media.waveform.abs().max() <= 1
+        assert media.frames.shape == (round(10 * seconds), 3, 32, 32)
+        assert torch.equal((media.frames * 255).round() / 255, media.frames)
+        assert 1 <= len(events) <= 3
+        assert labels.shape == (32,)
+        for event in events:
+            assert 0 <= event.onset < event.offset <= seconds
+            assert event.offset - event.onset >= 0.4 * seconds
+            assert event.heard or event.seen
+
+
+def test_level_tells_nothing_of_what_sounds():
+    levels, sounding = [], []
+    for i in range(60):
+        media, _, events = render(Scenery(WORLD, agreement=1.0), "eval", i, ("audio",))
+        levels.append(20 * media.waveform.square().mean().sqrt().log10().item())
+        sounding.append(len(events))
+    assert abs(np.mean(levels) + 26) < 1.5
+    assert 2 < np.std(levels) < 4
+    assert abs(np.corrcoef(levels, sounding)[0, 1]) < 0.35  # 2.7 standard errors of 60 independent pairs
+
+
+def test_labels_are_those_of_the_events_and_what_they_imply():
+    index = {name: c for c, name in enumerate(WORLD.classes)}
+    for split in ("train", "eval"):
+        for i in range(200):
+            plans, labels = plan(Scenery(WORLD, label_noise=0.0), split, i)
+            expected = {p.label for p in plans if p.label is not None}
+            assert labels[list(expected)].all()
+            for child, parent in WORLD.implications * 3:
+                if index[child] in expected:
+                    expected.add(index[parent])
+            assert set(np.flatnonzero(labels)) == expected
+
+
+def test_noisy_labels_still_keep_the_implications():
+    index = {name: c for c, name in enumerate(WORLD.classes)}
+    labels = np.stack([plan(Scenery(WORLD, label_noise=0.5), "train", i)[1] for i in range(300)])
+    for child, parent in WORLD.implications:
+        assert (labels[:, index[parent]] >= labels[:, index[child]]).all()
+
+
+def test_training_has_a_long_tail_and_eval_is_balanced():
+    scenery = Scenery(WORLD)
+    counts = {}
+    for split, clips in {"train": 1500, "eval": 900}.items():
+        labels = [p.label for i in range(clips) for p in plan(scenery, split, i)[0] if p.label is not None]
+        counts[split] = np.bincount(labels, minlength=32)
+    assert counts["train"][:3].mean() > 6 * counts["train"][-6:].mean()
+    assert counts["train"].min() >= 20
+    assert abs(counts["eval"].mean() - 56) < 4
+    assert 30 <= counts["eval"].min() <= counts["eval"].max() <= 85
+
+
+def test_sound_and_picture_rise_together():
+    scenery, together, apart = Scenery(WORLD, agreement=1.0), [], []
+    rises = []
+    for i in range(60):
+        media, *_ = render(scenery, "eval", i)
+        energy = media.waveform.unflatten(0, (25, -1)).square().mean(1).add(1e-6).log()
+        light = (media.frames - media.frames.mean(0)).clamp_min(0).mean((1, 2, 3))
+        rises.append((energy.diff().numpy(), light.diff().numpy()))
+    for i, (energy, light) in enumerate(rises):
+        together.append(np.corrcoef(energy, light)[0, 1])
+        apart.append(np.corrcoef(energy, rises[i - 1][1])[0, 1])
+    assert np.mean(together) > 0.2
+    assert abs(np.mean(apart)) < 0.1
+
+
+def test_names_and_implications_are_audiosets():
+    folder = data_dir()
+    table = folder and folder / "audioset" / "class_labels_indices.csv"
+    if not table or not table.exists():
+        pytest.skip("AVLIB_DATA has no audioset/class_labels_indices.csv")
+    with table.open() as file:
+        known = {row["display_name"] for row in csv.DictReader(file)}
+    assert set(WORLD.classes) <= known
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"classes": 40}, "classes=40"),
+        ({"classes": 1, "world": 2}, "classes=1"),
+        ({"clips": (10, 0, 5)}, "clips=(10, 0, 5)"),
+        ({"agreement": 1.5}, "agreement=1.5"),
+        ({"label_noise": -0.1}, "label_noise=-0.1"),
+        ({"class_frequency": 9}, "class_frequency=9"),
+        ({"seconds": 2.53}, "seconds=2.53"),
+        ({"seed": -1}, "seed=-1"),
+        ({"world": -1}, "world=-1"),
+        ({"profile": "huge"}, "profile='huge'"),
+    ],
+)
+def test_wrong_knobs_are_named(knobs, said):
+    with pytest.raises(AvlibError) as error:
+        source(**knobs)
+    assert str(error.value).startswith(said)
+    assert "\n" not in str(error.value)
