@@ -61,7 +61,7 @@ class Recipe:
         25000
         """
         presets = {
-            "smoke": cls(epochs=8, batch_size=16, lr=2e-3),
+            "smoke": cls(epochs=8, batch_size=16, lr=3e-3),
             "laptop": cls(),
             "full": cls(),
             "paper": cls(batch_size=300, lr=4e-4, warmup=1_000 / 25_000, steps=25_000),

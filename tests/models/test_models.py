@@ -138,10 +138,34 @@ def test_tied_block_is_applied_twice():
     assert len(seen) == 2
 
 
-def test_block_is_post_norm():
-    encoding = CSN(5, width=64).eval().bottleneck(sound())
-    torch.testing.assert_close(encoding.mean(2), torch.zeros(3, 25), atol=1e-5, rtol=0)
-    torch.testing.assert_close(encoding.std(2, correction=0), torch.ones(3, 25), atol=1e-3, rtol=0)
+def test_block_is_torchs_post_norm_layer():
+    block = CSN(5, width=64).eval().blocks[0]
+    layer = nn.TransformerEncoderLayer(64, 8, dim_feedforward=64, batch_first=True).eval()
+    pairs = {
+        "query_key_value.": "self_attn.in_proj_",
+        "mixed": "self_attn.out_proj",
+        "attention_norm": "norm1",
+        "feed_forward.0": "linear1",
+        "feed_forward.2": "linear2",
+        "feed_forward_norm": "norm2",
+    }
+    state = block.state_dict()
+    for ours, theirs in pairs.items():
+        state = {name.replace(ours, theirs) if name.startswith(ours) else name: v for name, v in state.items()}
+    layer.load_state_dict(state)
+    x = torch.randn(2, 7, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(block(x), layer(x))
+
+
+def test_front_keeps_frames_in_their_place():
+    front = CSN(5, width=64).eval().front
+    audio = sound(1, 400)["audio"]
+    late = audio.clone()
+    late[:, 200:204] += 1  # input frames 200–203 are output frame 50
+    moved = (front(late) - front(audio)).abs().sum(2)[0] > 1e-6
+    assert moved[50]
+    assert not moved[:40].any()
+    assert not moved[61:].any()
 
 
 def test_order_of_frames_matters_to_csn_only_through_convolution_unless_positional():
