@@ -88,6 +88,7 @@ class Run:
         out = os.environ.get("AVLIB_OUT")
         self.results_folder = (Path(out) / "results" if out else CHECKOUT / "_build" / "results") / self.profile
         self.media_folder = Path(out) / "media" / self.profile if out else CHECKOUT / "notebooks" / "media"
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.values: dict[str, dict[str, Any]] = {}
         self.figures: dict[str, dict[str, Any]] = {}
         self.started = time.perf_counter()

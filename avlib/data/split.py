@@ -48,6 +48,7 @@ class Split:
     events: tuple[tuple[Event, ...], ...] | None = None
     render: Callable[[int], Media] | None = field(default=None, repr=False)
     rows: Tensor | None = field(default=None, repr=False)
+    device: torch.device | str = "cpu"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,6 +64,10 @@ class Split:
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
         for indices in order.split(size):
             yield self.batch(indices)
+
+    def to(self, device: torch.device | str) -> "Split":
+        """The same clips, whose batches come out on `device`; what is stored stays where it is."""
+        return replace(self, device=device)
 
     def subset(self, indices: Sequence[int] | Tensor) -> "Split":
         """A view of the clips at `indices`, in that order."""
@@ -116,3 +121,7 @@ class AVData:
     checksum: str
     implications: tuple[tuple[str, str], ...] = ()
     ledger: tuple[tuple[str, str], ...] = ()
+
+    def to(self, device: torch.device | str) -> "AVData":
+        """The same data, whose batches come out on `device`."""
+        return replace(self, train=self.train.to(device), valid=self.valid.to(device), eval=self.eval.to(device))

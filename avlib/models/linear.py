@@ -73,8 +73,8 @@ def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> 
     squares = squares.clamp(min=0)
     scale = (squares / (4 * len(split)) + penalty).rsqrt()
     coordinates = axes * squares.sqrt() * scale  # (N, N), the clips seen along the scaled axes
-    weights = torch.zeros(len(split), labels.shape[1], dtype=torch.double, requires_grad=True)
-    bias = torch.zeros(labels.shape[1], dtype=torch.double, requires_grad=True)
+    weights = audio.new_zeros(len(split), labels.shape[1], requires_grad=True)
+    bias = audio.new_zeros(labels.shape[1], requires_grad=True)
     optimiser = torch.optim.LBFGS(
         [weights, bias], max_iter=iterations, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
     )
@@ -89,13 +89,12 @@ def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> 
     optimiser.step(closure)
     model = LinearTagger(labels.shape[1], *batch["audio"].shape[1:])
     with torch.no_grad():
-        back = torch.where(
-            squares > 1e-9 * squares.max(), scale / squares.sqrt(), 0
-        )  # axes without clips carry nothing
+        # Axes along which the clips do not differ carry nothing.
+        back = torch.where(squares > 1e-9 * squares.max(), scale / squares.sqrt(), 0)
         solution = (weights.T * back) @ axes.T @ (audio - mean)
         model.head.weight.copy_(solution)
         model.head.bias.copy_(bias - solution @ mean)
-    return model.eval()
+    return model.eval().to(labels.device)
 
 
 def dual_norm(weights: Tensor, norm: float) -> Tensor:

@@ -1,5 +1,6 @@
 """The size of each model at each profile."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from avlib.models.tagger import AudioTagger
 WIDTH = {"smoke": 64, "laptop": 128, "full": 256, "paper": 1024}
 
 
-def sized(kind: str, profile: str, classes: int, **options: Any) -> partial[AudioTagger]:
+def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[], AudioTagger]:
     """A factory of the model `kind` ("csn", "crnn" or "resnet") at the size of `profile`; `options` go to the model.
 
     At `paper` the sizes are those of P1, section 5; below it they shrink with the data, and so does CSN's dropout

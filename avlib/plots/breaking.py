@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon, Rectangle
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from avlib.attacks.project import project
@@ -25,7 +26,7 @@ def flipped_by_radius(radii: Mapping[float, Tensor], found: pd.DataFrame) -> tup
     """
     figure, axis = plt.subplots()
     for (norm, radius), colour, line, marker in zip(radii.items(), COLOURS, LINES, MARKERS, strict=False):
-        reach = np.sort(radius.numpy())
+        reach = np.sort(radius.cpu().numpy())
         share = np.arange(1, len(reach) + 1) / len(reach)
         axis.step(
             reach, share, where="post", color=colour, linestyle=line, marker="", label=f"{NORM_NAMES[norm]}, formula"
@@ -70,11 +71,11 @@ def loss_by_step(
 ) -> tuple[Figure, pd.DataFrame]:
     """Mean loss after each step, a line for each attack; `histories` holds (N, steps + 1)."""
     figure, axis = plt.subplots()
-    drawn = pd.DataFrame({label: history.mean(dim=0).numpy() for label, history in histories.items()})
+    drawn = pd.DataFrame({label: history.mean(dim=0).cpu().numpy() for label, history in histories.items()})
     for (label, values), colour, line in zip(drawn.items(), COLOURS, LINES, strict=False):
         axis.plot(values.index, values, color=colour, linestyle=line, marker="", label=label)
     axis.set(xlabel="gradient steps", ylabel=ylabel)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     return figure, drawn
 

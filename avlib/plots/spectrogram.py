@@ -13,5 +13,5 @@ def spectrogram(axis: Axes, values: Tensor, seconds: float, **colours: Any) -> A
     """One clip (T, F) as an image: time to the right, mel bins upwards."""
     extent = (0.0, seconds, 0.0, float(values.shape[1]))
     return axis.imshow(
-        values.T.numpy(), origin="lower", aspect="auto", extent=extent, **{"cmap": SEQUENTIAL, **colours}
+        values.T.cpu().numpy(), origin="lower", aspect="auto", extent=extent, **{"cmap": SEQUENTIAL, **colours}
     )
