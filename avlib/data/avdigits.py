@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from avlib._torchaudio import torchaudio
 from avlib.data.media import BadMedia, sound
+from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Event, Media
-from avlib.data.store import SPLITS, Clip, Source
 from avlib.errors import AvlibError
 from avlib.features import paper64
 from avlib.files import data_dir, digest

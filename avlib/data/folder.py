@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 
 from avlib.data.media import frames, sound
+from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Media
-from avlib.data.store import SPLITS, Clip, Source
 from avlib.errors import AvlibError
 from avlib.features import paper64
 from avlib.files import data_dir, digest

@@ -2,8 +2,12 @@
 
 import dataclasses
 import functools
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -11,10 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from avlib.data import store
+from avlib.data import render, store
 from avlib.data.media import BadMedia
+from avlib.data.source import Clip, Source
 from avlib.data.split import Event, Media
-from avlib.data.store import Clip, Source, stored
+from avlib.data.store import stored
 from avlib.errors import AvlibError
 from avlib.features import LogMel, Normalizer
 from avlib.files import cache_dir
@@ -92,9 +97,9 @@ def test_processes_and_neighbours_do_not_decide_a_bit(monkeypatch, cache):
     serial = stored(source())
     for env, changes in (("parallel", {}), ("chunked", {"CHUNK": 7})):
         monkeypatch.setenv("AVLIB_CACHE", str(cache / env))
-        monkeypatch.setattr(store, "WORTHWHILE", -1.0)
+        monkeypatch.setattr(render, "WORTHWHILE", -1.0)
         for name, value in changes.items():
-            monkeypatch.setattr(store, name, value)
+            monkeypatch.setattr(render, name, value)
         other = stored(source())
         assert other.checksum == serial.checksum
         assert torch.equal(other.eval.features["audio"], serial.eval.features["audio"])
@@ -197,6 +202,63 @@ def test_file_that_cannot_grow_leaves_nothing_behind(tmp_path):
     assert run.returncode == 0, run.stderr
     assert "File too large" in run.stdout
     assert [path.name for path in tmp_path.rglob("*") if path.suffix != ".lock" and path.is_file()] == []
+
+
+def test_full_disk_is_one_line_and_leaves_nothing(monkeypatch, cache):
+    def refuse(*_):
+        raise RuntimeError("Can't write data (file write failed: time = now\n, errno = 28, error message = 'No space')")
+
+    monkeypatch.setattr(store, "_checksum", refuse)
+    with pytest.raises(AvlibError, match="disk is full") as error:
+        stored(source())
+    assert "\n" not in str(error.value)
+    assert [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+    monkeypatch.undo()
+    monkeypatch.setenv("AVLIB_CACHE", str(cache))
+    assert len(stored(source()).train) == 37
+
+
+def slowly(split: str, i: int, modalities: tuple[str, ...], log: Path) -> Clip:
+    with log.open("a") as file:
+        file.write(f"{split}-{i}\n")
+    time.sleep(0.005)
+    return clip(split, i, modalities)
+
+
+def forked(target):
+    process = multiprocessing.get_context("fork").Process(target=target)
+    process.start()
+    return process
+
+
+def test_killed_render_is_not_taken_for_a_whole_one(cache):
+    log = cache / "log"
+    toy = source(clip=functools.partial(slowly, log=log))
+    process = forked(lambda: stored(toy))
+    while not log.exists() or log.read_text().count("\n") < 20:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    (left,) = [path for path in (cache / "data").iterdir() if path.suffix != ".lock"]
+    assert ".part" in left.name
+    assert stored(toy).checksum == stored(source()).checksum
+    assert not left.exists()
+
+
+def test_two_processes_that_want_the_same_set_render_it_once(cache):
+    log = cache / "log"
+    toy = source(clip=functools.partial(slowly, log=log))
+    processes = [forked(lambda: stored(toy)) for _ in range(2)]
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert log.read_text().count("\n") == sum(SIZES.values())
+
+
+def test_cache_that_is_there_is_read_without_a_lock(monkeypatch):
+    stored(source())
+    monkeypatch.setattr(store, "locked", None)  # as in a checkout that cannot be written
+    assert len(stored(source()).train) == 37
 
 
 def test_normaliser_of_video_only_is_the_identity():
