@@ -26,7 +26,7 @@ from torch import Tensor
 import avlib
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic, digest
-from avlib.parameters import check
+from avlib.parameters import check, variant
 from avlib.plots import style
 
 SMALL = 512  # numbers of one figure that are stored whole; larger arrays are summarised
@@ -80,10 +80,8 @@ class Run:
         self.notebook = notebook
         self.parameters = dict(parameters)
         self.profile = str(parameters.get("profile", "smoke"))
-        changed = [f"{n}={parameters[n]}" for n in sorted(injected - {"profile", "dataset"})]
-        self.variant = os.environ.get("AVLIB_VARIANT") or ",".join(
-            [str(parameters.get("dataset", "synthav")), *changed]
-        )
+        changed = injected - {"profile", "dataset"}
+        self.variant = os.environ.get("AVLIB_VARIANT") or variant(self.parameters, changed)
         self.page = f"{notebook}@{self.variant}"
         out = os.environ.get("AVLIB_OUT")
         self.results_folder = (Path(out) / "results" if out else CHECKOUT / "_build" / "results") / self.profile

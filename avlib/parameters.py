@@ -1,6 +1,7 @@
 """Every parameter that a notebook of the book can take: its type, what is allowed, what it means."""
 
 import math
+from collections.abc import Collection
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -78,5 +79,15 @@ def check(values: dict[str, object], declared: set[str], where: str) -> dict[str
         name = str(first["loc"][0])
         meaning = Parameters.model_fields[name].description
         raise AvlibError(
-            f"{where}: parameter {name} = {first['input']!r} is refused: {first['msg']} ({meaning})"
+            f"{where}: parameter {name} = {values.get(name)!r} is refused: {first['msg']} ({meaning})"
         ) from None
+
+
+def variant(values: dict[str, object], changed: Collection[str]) -> str:
+    """Name of a run by its data set and the parameters that a reader `changed`.
+
+    >>> variant({"dataset": "synthav", "epsilon": 8 / 255, "steps": 20}, {"epsilon"})
+    'synthav,epsilon=0.0313725'
+    """
+    settings = [f"{n}={values[n]:.6g}" if isinstance(values[n], float) else f"{n}={values[n]}" for n in sorted(changed)]
+    return ",".join([str(values.get("dataset", "synthav")), *settings])

@@ -26,6 +26,7 @@ class Page(HTMLParser):
     links: list[str] = field(default_factory=list)  # followed by the reader
     problems: list[str] = field(default_factory=list)
     inside: str = ""
+    silent: str = ""  # the player that is open, as long as no sound was named
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -48,8 +49,10 @@ class Page(HTMLParser):
             words = given.get("alt", "").strip()
             if not words or WORDLESS.search(words):
                 self.problems.append(f"picture without alt text: {given.get('src', '')[:80]}")
-        if tag == "audio" and not given.get("src"):
-            self.problems.append(f"player without a sound: {given.get('aria-label', '')}")
+        if tag == "audio" and "src" not in given:
+            self.silent = given.get("aria-label", "a player")
+        if tag == "source":
+            self.silent = ""
 
     def handle_data(self, data: str) -> None:
         if self.inside == "style":
@@ -59,6 +62,9 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self.inside = ""
+        if tag == "audio" and self.silent:
+            self.problems.append(f"player without a sound: {self.silent}")
+            self.silent = ""
 
 
 def _addresses(css: str) -> list[str]:

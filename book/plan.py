@@ -8,7 +8,7 @@ import nbformat
 import yaml
 
 from avlib.errors import AvlibError
-from avlib.parameters import Parameters, check
+from avlib.parameters import Parameters, check, variant
 from book.places import Page, Places
 
 
@@ -27,10 +27,13 @@ def declared(notebook: Path) -> dict[str, Any]:
     """
     for cell in nbformat.read(notebook, as_version=4).cells:
         if "parameters" in cell.metadata.get("tags", []):
-            statements = ast.parse(cell.source).body
-            if not all(isinstance(s, ast.AnnAssign) and s.value is not None for s in statements):
-                raise AvlibError(f"{notebook.name}: the cell tagged 'parameters' must hold annotated literals only")
-            return {s.target.id: ast.literal_eval(s.value) for s in statements}  # type: ignore[union-attr, arg-type]
+            try:
+                statements = ast.parse(cell.source).body
+                return {s.target.id: ast.literal_eval(s.value) for s in statements}  # type: ignore[attr-defined]
+            except (SyntaxError, AttributeError, ValueError):
+                raise AvlibError(
+                    f"{notebook.name}: the cell tagged 'parameters' must hold annotated literals only"
+                ) from None
     raise AvlibError(f"{notebook.name} has no cell tagged 'parameters'")
 
 
@@ -63,9 +66,11 @@ def plan(
     for name, own in listed["pages"].items():
         if wanted and not any(name.startswith(word) for word in wanted):
             continue
-        notebook, _, variant = name.partition("@")
-        if dataset and variant:  # DATASET replaces the page of the default data set; its other variants fall away
+        notebook, _, other = name.partition("@")
+        if dataset and other:  # DATASET replaces the page of the default data set; its other variants fall away
             continue
+        if not (places.notebooks / f"{notebook}.ipynb").exists():
+            raise AvlibError(f"book/profiles/{profile}.yml names {notebook}, and notebooks/ has no such notebook")
         defaults = declared(places.notebooks / f"{notebook}.ipynb")
         known = set(defaults)
         mine = {key: value for key, value in changes.items() if key in known}
@@ -77,14 +82,7 @@ def plan(
             **mine,
         }
         checked = check(values, known, notebook)
-        variant_words = [
-            str(checked.get("dataset", "synthav")),
-            *(
-                f"{key}={checked[key]:.6g}" if isinstance(checked[key], float) else f"{key}={checked[key]}"
-                for key in sorted(mine)
-            ),
-        ]
-        pages.append(Page(name, notebook, ",".join(variant_words), profile, checked))
+        pages.append(Page(name, notebook, variant(checked, mine), profile, checked))
     for key in changes:
         if not any(key in page.parameters for page in pages):
             known_names = ", ".join(sorted(set().union(*(declared(places.source(p)) for p in pages))))

@@ -1,7 +1,6 @@
 """Turn executed pages and prose into the HTML book: stage a mirror of the sources, then build it without a warning."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -64,10 +63,9 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
         [str(Path(sys.executable).with_name("jupyter-book")), *command],
         capture_output=True,
         text=True,
-        env={**os.environ, "NO_COLOR": "1"},
     )
     log = places.build / "jupyter-book.log"
-    log.write_text(built.stdout + built.stderr)
+    log.write_text(re.sub(r"\x1b\[[\d;]*m", "", built.stdout + built.stderr))  # colours
     if built.returncode:
         told = re.findall(r".*(?:WARNING|ERROR|error|Error): .*", log.read_text())
         raise AvlibError(f"Jupyter Book refused: {' | '.join(told[:5])}; all of it is in {log}")

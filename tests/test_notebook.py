@@ -1,0 +1,190 @@
+"""What a notebook shows and leaves behind, and how it refuses a wrong parameter."""
+
+import json
+import types
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import papermill
+import pytest
+import soundfile
+import torch
+from nbformat.v4 import new_code_cell, new_notebook
+
+from avlib import notebook
+from avlib.errors import AvlibError
+from avlib.notebook import Run, begin
+
+PARAMETERS = """profile: str = "smoke"  # size
+dataset: str = "synthav"  # data set
+epsilon: float = 1.0  # radius"""
+INJECTED = "# Parameters\nepsilon = {}\n"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the notebook displays, as (object, options)."""
+    outputs: list[tuple[object, dict]] = []
+    monkeypatch.setattr(notebook, "display", lambda item, **options: outputs.append((item, options)))
+    return outputs
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, shown):
+    monkeypatch.setenv("AVLIB_OUT", str(tmp_path))
+    monkeypatch.delenv("AVLIB_VARIANT", raising=False)
+    return Run("03_breaking", {"profile": "smoke", "dataset": "synthav", "norm": float("inf")}, set())
+
+
+def _namespace(*cells: str) -> dict:
+    """Globals of a notebook in which `cells` have run."""
+    space: dict = {"In": ["", *cells]}
+    for cell in cells:
+        exec(cell, space)
+    return space
+
+
+def _record(run: Run) -> dict:
+    return json.loads((run.results_folder / f"{run.page}.json").read_text())
+
+
+def test_begin_makes_numbers_of_what_papermill_injects():
+    space = _namespace(PARAMETERS, INJECTED.format("'8/255'"))
+    run = begin("03_breaking", space)
+    assert space["epsilon"] == run.parameters["epsilon"] == 8 / 255
+    assert run.page == "03_breaking@synthav,epsilon=0.0313725"
+
+
+def test_begin_refuses_what_the_notebook_does_not_have():
+    with pytest.raises(AvlibError, match="03_breaking has no parameter 'epsilom'; it has: dataset, epsilon, profile"):
+        begin("03_breaking", _namespace(PARAMETERS, "# Parameters\nepsilom = 2\n"))
+    with pytest.raises(AvlibError, match="has no parameter 'steps'"):  # known to the book, not to this notebook
+        begin("03_breaking", _namespace(PARAMETERS, "# Parameters\nsteps = 2\n"))
+
+
+def test_begin_refuses_a_wrong_value_typed_into_the_cell():
+    with pytest.raises(AvlibError, match=r"epsilon = -1 is refused: .*radius"):
+        begin("03_breaking", _namespace(PARAMETERS.replace("1.0", "-1")))
+
+
+def test_names_of_the_notebook_itself_are_no_parameters():
+    assert begin("03_breaking", _namespace(PARAMETERS, "import math\nx = 1")).variant == "synthav"
+
+
+@pytest.mark.parametrize("injected", [{"epsilom": 1}, {"epsilon": "loud"}])
+def test_a_reader_who_calls_papermill_gets_one_line_in_the_first_cell(tmp_path, injected):
+    cells = [
+        new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+        new_code_cell('from avlib.notebook import begin\n\nrun = begin("03_breaking", globals())'),
+        new_code_cell('open("reached", "w")'),
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / "03_breaking.ipynb")
+    with pytest.raises(papermill.PapermillExecutionError):
+        papermill.execute_notebook(
+            tmp_path / "03_breaking.ipynb",
+            tmp_path / "out.ipynb",
+            injected,
+            kernel_name="python3",
+            cwd=tmp_path,
+            progress_bar=False,
+        )
+    executed = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    [error] = [o for c in executed.cells for o in c.get("outputs", []) if o.output_type == "error"]
+    [line] = error.traceback
+    assert line.startswith("AvlibError: 03_breaking")
+    assert next(iter(injected)) in line
+    assert "\n" not in line
+    assert not (tmp_path / "reached").exists()
+
+
+def test_numbers_and_intervals_are_kept_and_can_be_cited(run, shown):
+    run.result("map", torch.tensor(0.5), seeds=[0, 1])
+    run.result("drop", types.SimpleNamespace(value=np.float32(0.25), low=0.2, high=0.3), unit="mAP")
+    run.finish()
+    values = _record(run)["values"]
+    assert values["map"] == {"value": 0.5, "seeds": [0, 1]}
+    assert values["drop"] == {"value": 0.25, "low": 0.2, "high": 0.3, "unit": "mAP"}
+    cited = {o["metadata"]["scrapbook"]["name"]: item for item, o in shown if "metadata" in o}
+    assert cited == {
+        "map": {"application/papermill.record/text/plain": "0.5"},
+        "drop": {"application/papermill.record/text/plain": "0.25"},
+    }
+
+
+def test_the_results_say_where_they_come_from(run, tmp_path):
+    run.finish(types.SimpleNamespace(checksum="abc"))
+    assert (tmp_path / "results" / "smoke" / "03_breaking@synthav.json").exists()
+    told = _record(run)["provenance"]
+    assert told["data checksum"] == "abc"
+    assert told["parameters"] == {"profile": "smoke", "dataset": "synthav", "norm": "inf"}
+    assert {"notebook", "variant", "avlib", "torch", "python", "device", "seconds"} <= told.keys()
+
+
+def test_results_of_a_rerun_replace_the_old_ones_whole(run):
+    run.result("map", 0.5)
+    run.finish()
+    again = Run("03_breaking", run.parameters, set())
+    again.finish()
+    assert _record(run)["values"] == {}
+
+
+def test_the_variant_that_the_runner_chose_names_the_results(monkeypatch, tmp_path):
+    monkeypatch.setenv("AVLIB_VARIANT", "avdigits,steps=5")
+    assert Run("04", {"profile": "laptop"}, set()).page == "04@avdigits,steps=5"
+
+
+def test_a_figure_is_shown_once_and_its_data_kept(run, shown):
+    figure, axis = plt.subplots()
+    axis.plot([1, 2])
+    large = np.arange(10_000.0)
+    run.figure("loss", (figure, {"loss": [1.0, 2.0], "name": ["a", "b"], "large": large, "flag": [True]}))
+    assert [item for item, _ in shown] == [figure]
+    assert not plt.fignum_exists(figure.number)  # else the notebook would show it again at the end of the cell
+    run.finish()
+    kept = _record(run)["figures"]["loss"]
+    assert kept["loss"] == {"shape": [2], "numbers": [1.0, 2.0]}
+    assert kept["name"] == {"shape": [2], "text": ["a", "b"]}
+    assert kept["large"] == {"shape": [10_000], "numbers": [large.mean(), large.std(), 0.0, 9999.0]}
+    assert kept["flag"]["numbers"] == [1.0]
+
+
+def test_the_data_of_a_figure_may_be_a_table(run):
+    run.figure("loss", (plt.figure(), pd.DataFrame({"loss": [1.0, 2.0]})))
+    run.finish()
+    assert _record(run)["figures"]["loss"]["loss"]["numbers"] == [1.0, 2.0]
+
+
+def test_a_table_is_the_same_text_at_every_run(run, shown):
+    for _ in range(2):
+        run.table(pd.DataFrame({"class": ["siren"], "AP": [0.123456]}), "ap", AP="{:.3f}")
+    first, second = (item.data for item, _ in shown)
+    assert first == second
+    assert "0.123" in first
+    assert "0.1234" not in first
+
+
+def test_players_share_one_gain_and_lie_beside_the_page(run, shown, tmp_path):
+    quiet, loud = torch.sin(torch.arange(1600.0)) * 0.1, torch.sin(torch.arange(1600.0)) * 4
+    run.listen("pgd", {"clean": quiet, "difference, × 10": loud}, 16000)
+    folder = tmp_path / "media" / "smoke" / "03_breaking@synthav"
+    waves = {p.stem: soundfile.read(p)[0] for p in folder.iterdir()}
+    assert set(waves) == {"pgd-clean", "pgd-difference"}
+    assert np.abs(waves["pgd-difference"]).max() == pytest.approx(0.9, abs=1e-3)
+    assert np.abs(waves["pgd-clean"]).max() == pytest.approx(0.9 / 40, abs=1e-3)
+    html = shown[0][0].data
+    assert 'src="media/03_breaking@synthav/pgd-clean.wav"' in html
+    assert 'aria-label="clean"' in html
+
+
+def test_a_silent_clip_can_be_played(run, tmp_path):
+    run.listen("pgd", {"clean": torch.zeros(160)}, 16000)
+    assert len(list((tmp_path / "media" / "smoke" / "03_breaking@synthav").iterdir())) == 1
+
+
+def test_results_that_cannot_be_written_are_one_line(run, tmp_path):
+    (tmp_path / "results").write_text("in the way")
+    with pytest.raises(AvlibError, match="a file is where a folder should be"):
+        run.finish()

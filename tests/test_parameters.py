@@ -1,0 +1,107 @@
+"""Parameters of the notebooks: what is understood, what is refused, and in which words."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avlib.errors import AvlibError
+from avlib.parameters import Parameters, check, variant
+
+EVERY = set(Parameters.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "understood"),
+    [
+        ("epsilon", "8/255", 8 / 255),
+        ("epsilon", " 8 / 255 ", 8 / 255),
+        ("epsilon", "0.3", 0.3),
+        ("epsilon", "1e-3", 1e-3),  # YAML leaves this a string
+        ("epsilon", 1, 1.0),
+        ("norm", "inf", math.inf),
+        ("norm", "Infinity", math.inf),
+        ("norm", 2, 2.0),
+        ("steps", "20", 20),
+        ("steps", 20.0, 20),
+        ("seed", "0", 0),
+        ("profile", "paper", "paper"),
+    ],
+)
+def test_values_as_they_come_from_a_command_line_or_a_yaml_file(name, value, understood):
+    checked = check({name: value}, {name}, "03")[name]
+    assert checked == understood
+    assert type(checked) is type(understood)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epsilon", "loud"),
+        ("epsilon", "8/0"),
+        ("epsilon", "8/x"),
+        ("epsilon", "1/2/3"),
+        ("epsilon", 0),
+        ("epsilon", -1),
+        ("epsilon", 101),
+        ("epsilon", math.inf),
+        ("epsilon", math.nan),
+        ("epsilon", None),
+        ("epsilon", True),
+        ("epsilon", [1.0]),
+        ("norm", 3),
+        ("norm", 0),
+        ("norm", "max"),
+        ("norm", math.nan),
+        ("steps", 0),
+        ("steps", 2.5),
+        ("steps", "1/2"),
+        ("steps", "many"),
+        ("steps", True),
+        ("seed", -1),
+        ("clip", "first"),
+        ("profile", "huge"),
+        ("profile", 3),
+        ("dataset", "audioset"),
+        ("dataset", ""),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_with_its_name_and_meaning(name, value):
+    with pytest.raises(AvlibError) as caught:
+        check({name: value}, EVERY, "03")
+    told = str(caught.value)
+    assert told.startswith(f"03: parameter {name} = {value!r} is refused: ")
+    assert "\n" not in told
+    assert told.endswith(f"({Parameters.model_fields[name].description})")
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("norm", "1, 2 or inf"), ("profile", "'laptop'"), ("epsilon", "0.3 or 8")]
+)
+def test_what_is_allowed_is_said(name, allowed):
+    with pytest.raises(AvlibError, match=allowed):
+        check({name: "x/y" if name == "epsilon" else "7"}, EVERY, "03")
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_a_fraction_is_the_number_it_is(above, below):
+    if above / below <= 100:
+        assert check({"epsilon": f"{above}/{below}"}, {"epsilon"}, "03")["epsilon"] == above / below
+
+
+def test_a_parameter_that_the_notebook_lacks_is_refused_even_if_the_book_knows_it():
+    with pytest.raises(AvlibError, match=r"^03 has no parameter 'steps'; it has: epsilon, norm$"):
+        check({"steps": 5}, {"epsilon", "norm"}, "03")
+
+
+def test_every_parameter_says_what_it_means_and_its_default_is_allowed():
+    assert all(field.description for field in Parameters.model_fields.values())
+    defaults = Parameters().model_dump()
+    assert check(dict(defaults), EVERY, "03") == defaults
+
+
+def test_a_run_is_named_by_its_data_and_what_was_changed():
+    values = {"dataset": "avdigits", "steps": 20, "norm": math.inf, "epsilon": 1.0}
+    assert variant(values, []) == "avdigits"
+    assert variant(values, {"steps", "norm", "epsilon"}) == "avdigits,epsilon=1,norm=inf,steps=20"
