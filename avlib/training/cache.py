@@ -164,4 +164,7 @@ def _make(
         with atomic(weights.with_suffix(".json")) as part:
             part.write_text(json.dumps(facts, indent=1))
         resume.unlink(missing_ok=True)
+    fabric.barrier()
+    if not fabric.is_global_zero:
+        fill(model, read(weights)[0])  # the averages of batch norm were each process's own so far
     return history

@@ -62,8 +62,8 @@ class Recipe:
         """
         presets = {
             "smoke": cls(epochs=8, batch_size=16, lr=3e-3),
-            "laptop": cls(),
-            "full": cls(),
+            "laptop": cls(epochs=12, lr=2e-3),
+            "full": cls(epochs=12),
             "paper": cls(batch_size=300, lr=4e-4, warmup=1_000 / 25_000, steps=25_000),
         }
         if profile not in presets:
