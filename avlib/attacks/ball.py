@@ -50,11 +50,12 @@ class Ball:
         return geometry.project(w, self.norm, self.box)
 
     def ascend(self, w: Tensor, gradient: Tensor, step: float, progress: float) -> Tensor:
-        """One step of projected steepest ascent, `progress` in [0, 1] being how much of the run is over after it.
+        """One step of projected steepest ascent, `progress` in (0, 1] being how much of the run is over after it.
 
-        Steps of ℓ1 start on a hundredth of the coordinates and narrow down to a single one, the steepest.
+        In the first half of a run, a step of ℓ1 moves a hundredth of the coordinates, which gets further on a curved
+        loss; in the second only the steepest one, which ends on the vertex that is best for a linear loss.
         """
-        count = round(max(1.0, L1_SHARE * w.shape[-1]) ** (1 - progress))
+        count = max(1, round(L1_SHARE * w.shape[-1])) if progress <= 0.5 else 1
         return self.project(w + step * geometry.steepest(gradient, self.norm, count))
 
     def draw(self, seeds: Tensor, surface: bool = False) -> Tensor:

@@ -20,7 +20,7 @@ from avlib.losses import Loss, bce
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-FIRST_STEP = 0.25
+FIRST_STEP = 0.5
 
 
 def fit_universal(
@@ -46,7 +46,7 @@ def fit_universal(
     Parameters
     ----------
     passes, batch_size : passes over the split, clips an update (over all processes together).
-    step_size : α in units of ε, one number or one for each pass.  Default: from 1/4 down to 0 in equal steps.
+    step_size : α in units of ε, one number or one for each pass.  Default: from 1/2 down to 0 in equal steps.
     start : δ to begin from, (1, …) for each modality; 0 without.
     part : share of the split, evenly spaced, on which the mean loss is taken before the first pass and after each;
         the δ that is best there is returned.

@@ -39,6 +39,31 @@ def test_random_starts_reach_the_closed_form_too(norm):
     torch.testing.assert_close(there.loss, zero.loss, rtol=1e-3, atol=1e-4)
 
 
+def test_l1_reaches_the_vertex_among_thousands_of_coordinates():
+    weights = torch.randn(100, 64, generator=gen(), dtype=torch.float64)
+
+    class Wide(torch.nn.Module):
+        def forward(self, batch):
+            return torch.einsum("ntf,tf->n", batch["audio"], weights)[:, None]
+
+    x = {"audio": torch.zeros(2, 100, 64, dtype=torch.float64)}
+    found = pgd(Wide(), x, torch.zeros(2, 1).double(), {"audio": Threat(1, 3.0)}, steps=10, loss=signed)
+    torch.testing.assert_close(found.loss, (3 * weights.abs().max()).expand(2), rtol=1e-3, atol=0)
+
+
+def test_a_tagger_of_sound_alone_takes_batches_with_pictures():
+    class Deaf(Curved):
+        modalities = ("audio",)
+
+        def encode(self, batch):
+            assert "audio" in batch
+            return super().encode({"audio": batch["audio"]})
+
+    x = batch(video=True)
+    found = pgd(Deaf(), x, truth(x), {"audio": Threat(2, 1.0)}, steps=2)
+    assert found.batch["video"] is x["video"]
+
+
 def test_linf_in_a_box_reaches_the_closed_form():
     model, x, y = Linear(), batch(dtype=torch.float64), coin()
     x = {"audio": x["audio"].clamp(-1, 1)}
