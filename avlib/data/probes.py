@@ -25,8 +25,8 @@ STRENGTH = 0.02  # inverse penalty of the probes: a few hundred numbers from abo
 def shortcuts(data: AVData) -> pd.DataFrame:
     """Macro mAP on the eval split of probes that should stay near chance, one row a shortcut.
 
-    Columns: `mAP`; `chance`, the mean prevalence, which is the expected mAP of random scores; `numbers`, the size of
-    the summary that the probe saw.
+    Columns: `mAP`; `chance`, the expected mAP of scores in random order; `numbers`, the size of the summary that the
+    probe saw.
     """
     return _table(data, {"loudness": loudness, "mean spectrum": mean_spectrum, "clip length": length})
 
@@ -47,12 +47,30 @@ def probe(data: AVData, summary: Summary, labels: Callable[[Split], np.ndarray] 
 
 
 def _table(data: AVData, summaries: Mapping[str, Summary]) -> pd.DataFrame:
-    chance = float((data.eval.labels > 0.5).float().mean())
+    positives = (data.eval.labels > 0.5).sum(dim=0).numpy()
+    chances = [chance(int(count), len(data.eval)) for count in positives if 0 < count < len(data.eval)]
     rows = [
-        {"probe": name, "mAP": probe(data, summary), "chance": chance, "numbers": summary(data, data.eval).shape[1]}
+        {
+            "probe": name,
+            "mAP": probe(data, summary),
+            "chance": float(np.mean(chances)),
+            "numbers": summary(data, data.eval).shape[1],
+        }
         for name, summary in summaries.items()
     ]
     return pd.DataFrame(rows).set_index("probe")
+
+
+def chance(positives: int, clips: int) -> float:
+    """Expected average precision of a random order with R positives among N clips, a little above R / N.
+
+    E[AP] = (H + (R − 1) (N − H) / (N − 1)) / N with H = Σ_{k=1..N} 1/k.
+
+    >>> chance(1, 2), chance(2, 2)  # first or second of two, equally likely: (1 + 1/2) / 2
+    (0.75, 1.0)
+    """
+    harmonic = float((1 / np.arange(1, clips + 1)).sum())
+    return (harmonic + (positives - 1) * (clips - harmonic) / (clips - 1)) / clips
 
 
 # --- summaries of a clip ------------------------------------------------------------------------------------------
@@ -63,9 +81,15 @@ def _audio(split: Split) -> Tensor:
 
 
 def loudness(data: AVData, split: Split) -> Tensor:
-    """Level of each clip in dB, (N, 1): 10 · log10 of the mean over frames and bins of 10^(L / 10)."""
-    level = data.normalizer.inverse(_audio(split))
-    return 10 * (10 ** (level / 10)).mean(dim=(1, 2), dtype=torch.float64).log10()[:, None]
+    """Level of each clip in dB, (N, 1): its mean power, added up over bins as wide as they are.
+
+    The filters have unit area, so a bin's magnitude is a density and is weighted with the distance to its neighbours.
+    """
+    centres = data.front_end.centres.to(torch.float64)
+    widths = torch.gradient(centres)[0].clamp_min(1e-9)
+    level = data.normalizer.inverse(_audio(split)).double()
+    power = 10 ** (level * 2 / data.front_end.power / 10)
+    return 10 * (power * widths).sum(dim=2).mean(dim=1).log10()[:, None]
 
 
 def mean_spectrum(data: AVData, split: Split) -> Tensor:

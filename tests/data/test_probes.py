@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 
 from avlib.data import probes
 from avlib.data.split import AVData, Event, Split
 from avlib.errors import AvlibError
-from avlib.features import Normalizer, paper64
+from avlib.features import LogMel, Normalizer
 
 
 def toy(shift=0.0, events=None, implications=()):
@@ -23,7 +24,7 @@ def toy(shift=0.0, events=None, implications=()):
 
     identity = Normalizer(torch.zeros(8), torch.ones(8))
     return AVData(
-        "toy", split("train", 300), split("valid", 5), split("eval", 300), ("a", "b"), paper64(), identity, "",
+        "toy", split("train", 300), split("valid", 5), split("eval", 300), ("a", "b"), LogMel(mels=8), identity, "",
         implications,
     )  # fmt: skip
 
@@ -31,7 +32,13 @@ def toy(shift=0.0, events=None, implications=()):
 def test_no_shortcut_is_found_in_noise():
     table = probes.shortcuts(toy())
     assert (table.mAP - table.chance).abs().max() < 0.07
-    assert table.loc["clip length", "mAP"] == pytest.approx(table.loc["clip length", "chance"])
+    assert table.loc["clip length", "mAP"] == pytest.approx(toy().eval.labels.mean().item())  # all clips tie
+
+
+def test_chance_is_the_mean_over_random_orders():
+    draw, labels = np.random.Generator(np.random.Philox(1)), np.arange(40) < 5
+    drawn = [average_precision_score(labels, draw.random(40)) for _ in range(2000)]
+    assert probes.chance(5, 40) == pytest.approx(np.mean(drawn), abs=3 * np.std(drawn) / 2000**0.5)
 
 
 def test_a_planted_shortcut_is_found():

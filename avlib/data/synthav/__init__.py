@@ -24,15 +24,16 @@ __all__ = ["NAMED", "PROFILES", "Scenery", "World", "drawn", "named", "plan", "r
 
 
 class Size(NamedTuple):
-    """Number of classes, clips of (train, valid, eval), seconds of a clip."""
+    """Number of classes, clips of (train, valid, eval), fewest and most events in a clip, and its seconds."""
 
     classes: int
     clips: tuple[int, int, int]
+    events: tuple[int, int] = (1, 3)
     seconds: float = 2.5
 
 
 PROFILES: Mapping[str, Size] = {
-    "smoke": Size(8, (240, 60, 160)),
+    "smoke": Size(8, (240, 60, 160), events=(1, 2)),
     "laptop": Size(32, (1500, 300, 900)),
     "full": Size(32, (6000, 600, 1800)),
     "paper": Size(32, (20_000, 1000, 2000), seconds=10.0),
@@ -48,6 +49,7 @@ def source(
     classes: int | None = None,
     seconds: float | None = None,
     clips: tuple[int, int, int] | None = None,
+    events: tuple[int, int] | None = None,
     audio_informativeness: float = 1.0,
     video_informativeness: float = 1.0,
     agreement: float = 0.8,
@@ -60,7 +62,8 @@ def source(
     ----------
     profile, seed : sizes (`PROFILES`), and the random numbers
     world : None for the records that imitate AudioSet; k for a drawn world with independent attributes
-    classes, seconds, clips : in place of the profile's number of classes, clip length, and (train, valid, eval) sizes
+    classes, seconds, clips, events : in place of the profile's number of classes, clip length, sizes of (train, valid,
+        eval), and (fewest, most) events in a clip; (1, 1) makes a single-label set but for what labels imply
     audio_informativeness, video_informativeness : share of the attributes of a sound (a look) that are its class's
         own; each of the others is that of a class picked at random
     agreement : share of events both heard and seen; the rest are heard or seen only, half each
@@ -78,6 +81,7 @@ def source(
     size = Size(
         size.classes if classes is None else classes,
         size.clips if clips is None else clips,
+        size.events if events is None else events,
         size.seconds if seconds is None else seconds,
     )
     _check(size, seed, world, class_frequency)
@@ -89,6 +93,7 @@ def source(
         agreement=_share(agreement=agreement),
         class_frequency=float(class_frequency),
         label_noise=_share(label_noise=label_noise),
+        events=(int(size.events[0]), int(size.events[1])),
         seed=seed,
     )
     return Source(
@@ -122,6 +127,8 @@ def _share(**dial: float) -> float:
 def _check(size: Size, seed: int, world: int | None, class_frequency: float) -> None:
     if len(size.clips) != len(SPLITS) or min(size.clips) < 1:
         raise AvlibError(f"clips={size.clips!r}: give three positive numbers (train, valid, eval)")
+    if len(size.events) != 2 or not 1 <= size.events[0] <= size.events[1] <= 8:
+        raise AvlibError(f"events={size.events!r}: (fewest, most) in a clip, from 1 to 8")
     pictures = size.seconds * FPS
     if not 1 <= size.seconds <= 60 or abs(pictures - round(pictures)) > 1e-9:
         raise AvlibError(f"seconds={size.seconds}: from 1 to 60, in tenths (one picture each)")

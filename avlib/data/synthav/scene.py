@@ -16,9 +16,9 @@ from avlib.data.synthav.sound import response, room, source
 from avlib.data.synthav.worlds import World, blurred
 
 SPLITS = ("train", "valid", "eval")
-EVENTS, DISTRACTORS = (1, 2, 3), (0, 0, 1)
+DISTRACTED = 0.4  # share of the clips with an unlabelled source
 COLOUR = 1.0  # how strongly the spectrum of every event is moved, tilted and bent
-LEVEL = 0.05  # root mean square of every clip
+LEVEL = 0.02  # root mean square of every clip
 FLOOR = (-36.0, -22.0)  # dB, from an event at full gain to the noise floor
 HISS = Band(800, 4)  # the noise floor before it is tilted and bent
 _PLAN, _SCORE, _SOUND, _LOOK, _ROOM, _SCREEN = range(6)
@@ -26,7 +26,10 @@ _PLAN, _SCORE, _SOUND, _LOOK, _ROOM, _SCREEN = range(6)
 
 @dataclass(frozen=True)
 class Scenery:
-    """Everything that decides a clip beside its number: the world, its dials (in [0, 1]) and the length in seconds."""
+    """Everything that decides a clip beside its number: the world, the dials, the length in seconds.
+
+    `events` are the fewest and most labelled events in a clip; every number between is equally likely.
+    """
 
     world: World
     seconds: float = 2.5
@@ -35,6 +38,7 @@ class Scenery:
     agreement: float = 0.8
     class_frequency: float = 0.7
     label_noise: float = 0.02
+    events: tuple[int, int] = (1, 3)
     seed: int = 0
 
     def generator(self, split: str, i: int, part: int, purpose: int) -> np.random.Generator:
@@ -67,23 +71,25 @@ def plan(scenery: Scenery, split: str, i: int) -> tuple[list[Plan], Array]:
     weight = -scenery.class_frequency * np.log(np.arange(1, count + 1)) if split == "train" else np.zeros(count)
     order = np.argsort(-(weight + draws.gumbel(size=count)))
     labels = np.zeros(count, np.float32)
-    events, unlabelled = int(draws.choice(EVENTS)), int(draws.choice(DISTRACTORS))
+    fewest, most = scenery.events
+    count_events = min(fewest + int((most - fewest + 1) * draws.random()), count)
+    unlabelled = draws.random() < DISTRACTED
     total = round(scenery.seconds * CONTROL)
     plans = []
-    for part in range(max(EVENTS) + max(DISTRACTORS)):
+    for part in range(most + 1):
         length, place, loud, both, which, wrong, other = draws.random(7)
         points = int(total * (0.4 + 0.4 * length))
         onset = int((total - points) * place)
         agreed = both < scenery.agreement
-        if part < min(events, count):
-            label = int(order[part])
+        if part == 0:
+            if unlabelled:
+                plans.append(Plan(None, onset, points, -8 - 10 * loud, bool(which < 0.7), bool(which >= 0.3), part))
+        elif part <= count_events:
+            label = int(order[part - 1])
             noted = (label + 1 + int(other * (count - 1))) % count if wrong < scenery.label_noise else label
             labels[scenery.world.closure[noted]] = 1
-            plans.append(
-                Plan(label, onset, points, -5 * loud, bool(agreed or which < 0.5), bool(agreed or which >= 0.5), part)
-            )
-        elif max(EVENTS) <= part < max(EVENTS) + unlabelled:
-            plans.append(Plan(None, onset, points, -8 - 10 * loud, bool(which < 0.7), bool(which >= 0.3), part))
+            heard, seen = bool(agreed or which < 0.5), bool(agreed or which >= 0.5)
+            plans.append(Plan(label, onset, points, -5 * loud, heard, seen, part))
     return plans, labels
 
 
