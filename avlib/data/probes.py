@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from avlib.data.split import AVData, Event, Split
 from avlib.errors import AvlibError
 
 Summary = Callable[[AVData, Split], Tensor]
+FOLDS = 5
 HUES = 24  # bins of the colour circle
 STRENGTH = 0.02  # inverse penalty of the probes: a few hundred numbers from about a thousand clips
 
@@ -31,19 +34,34 @@ def shortcuts(data: AVData) -> pd.DataFrame:
     return _table(data, {"loudness": loudness, "mean spectrum": mean_spectrum, "clip length": length})
 
 
-def probe(data: AVData, summary: Summary, labels: Callable[[Split], np.ndarray] | None = None) -> float:
+def probe(data: AVData, summary: Summary) -> float:
     """Macro mAP on eval of logistic regressions on `summary`, fitted on train, over the classes present in both."""
-    truth = labels or (lambda split: split.labels.numpy() > 0.5)
-    train, test = truth(data.train), truth(data.eval)
-    scaler = StandardScaler()
-    fitted = scaler.fit_transform(summary(data, data.train).numpy())
-    scored = scaler.transform(summary(data, data.eval).numpy())
-    precision = []
-    for seen, wanted in zip(train.T, test.T, strict=True):
-        if 0 < seen.sum() < len(seen) and 0 < wanted.sum() < len(wanted):
-            model = LogisticRegression(C=STRENGTH, max_iter=300).fit(fitted, seen)
-            precision.append(average_precision_score(wanted, model.decision_function(scored)))
+    train, test = (split.labels.numpy() > 0.5 for split in (data.train, data.eval))
+    fitted, scored = (summary(data, split).numpy() for split in (data.train, data.eval))
+    precision = [
+        average_precision_score(wanted, _probe().fit(fitted, seen).decision_function(scored))
+        for seen, wanted in zip(train.T, test.T, strict=True)
+        if 0 < seen.sum() < len(seen) and 0 < wanted.sum() < len(wanted)
+    ]
     return float(np.mean(precision))
+
+
+def separability(data: AVData, summary: Summary, counts: Callable[[Event], bool]) -> float:
+    """Macro AUC of cross-validated logistic regressions on `summary`, for the events of eval that `counts` accepts.
+
+    Neither the training split nor the prevalence of a class enters, so that the dials of both leave it alone.
+    """
+    summaries, truth = summary(data, data.eval).numpy(), true_labels(data, data.eval, counts)
+    scores = [
+        roc_auc_score(wanted, cross_val_predict(_probe(), summaries, wanted, cv=FOLDS, method="decision_function"))
+        for wanted in truth.T
+        if FOLDS <= wanted.sum() <= len(wanted) - FOLDS
+    ]
+    return float(np.mean(scores)) if scores else np.nan
+
+
+def _probe() -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=300))
 
 
 def _table(data: AVData, summaries: Mapping[str, Summary]) -> pd.DataFrame:
@@ -147,8 +165,8 @@ def _foreground(frames: Tensor) -> Tensor:  # (n, M, 3, H, W)
 def dials(data: AVData) -> pd.Series:
     """What each dial of the generator should move, measured on the rendered set; NaN where a modality is missing.
 
-    audio_informativeness : mAP of a probe on `movement`, against the labels of what is heard
-    video_informativeness : mAP of a probe on `foreground`, against the labels of what is seen
+    audio_informativeness : `separability` of what is heard, from `movement`
+    video_informativeness : `separability` of what is seen, from `foreground`
     agreement : share of the events of the eval split that are both heard and seen
     class_frequency : Gini coefficient of the classes' events in the training split, 0 when all are equally frequent
     label_noise : share of the labels that follow from the eval split's events and are not given
@@ -167,12 +185,8 @@ def dials(data: AVData) -> pd.Series:
     here = set(data.eval.features)
     return pd.Series(
         {
-            "audio_informativeness": probe(data, movement, lambda split: true_labels(data, split, _heard))
-            if "audio" in here
-            else np.nan,
-            "video_informativeness": probe(data, foreground, lambda split: true_labels(data, split, _seen))
-            if "video" in here
-            else np.nan,
+            "audio_informativeness": separability(data, movement, _heard) if "audio" in here else np.nan,
+            "video_informativeness": separability(data, foreground, _seen) if "video" in here else np.nan,
             "agreement": float(np.mean([event.heard and event.seen for event in events])),
             "class_frequency": gini(counts),
             "label_noise": float((data.eval.labels.numpy() < 0.5)[true].mean()),
