@@ -1,0 +1,75 @@
+"""What is drawn is what was computed."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from avlib.data.split import Media
+from avlib.features import paper64
+from avlib.plots import listening
+
+DRAW = torch.Generator().manual_seed(0)
+MEDIA = Media(torch.randn(16000, generator=DRAW), 16000, torch.rand(10, 3, 16, 16, generator=DRAW), 10.0)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def test_counts_are_sorted_by_training_frequency():
+    _, drawn = listening.class_counts(torch.tensor([5, 50]), torch.tensor([30, 31]), ["rare", "common"])
+    assert drawn["class"].tolist() == ["common", "rare"]
+    assert drawn["eval"].tolist() == [31, 30]
+
+
+def test_the_strip_shows_the_frames_in_order():
+    values = paper64()(MEDIA.waveform)
+    figure, drawn = listening.at_a_glance({"clip 0": (MEDIA, values)}, shown=5)
+    strip = figure.axes[0].images[0].get_array()
+    assert strip.shape == (16, 5 * 16, 3)
+    assert np.allclose(strip[:, :16], MEDIA.frames[0].permute(1, 2, 0))
+    assert np.allclose(strip[:, -16:], MEDIA.frames[9].permute(1, 2, 0))
+    assert torch.equal(drawn["clip 0"], values)
+
+
+def test_the_front_end_panels_show_its_own_levels():
+    layer = paper64()
+    z = torch.randn(40, 64)
+    figure, drawn = listening.front_end(MEDIA, layer, z)
+    assert torch.equal(drawn["level"], layer(MEDIA.waveform))
+    assert any(axis.images and np.allclose(axis.images[0].get_array(), z.T) for axis in figure.axes)
+
+
+def test_the_areas_are_ap_and_auc():
+    truth = torch.arange(80) % 4 == 0
+    scores = torch.randn(80, generator=DRAW) + truth
+    _, drawn = listening.metrics_explained(scores, truth)
+    ap = -np.sum(np.diff(drawn["recall"]) * drawn["precision"][:-1])
+    assert np.isclose(ap, average_precision_score(truth, scores))
+    assert np.isclose(np.trapezoid(drawn["hits"], drawn["false_alarms"]), roc_auc_score(truth, scores))
+
+
+def test_the_spread_of_ap_is_summarised_as_drawn():
+    _, drawn = listening.ap_spread({5: np.linspace(0, 1, 101)}, true=0.4)
+    assert np.allclose(drawn.loc[0, ["mean", "low", "high"]].to_numpy(float), [0.5, 0.025, 0.975])
+
+
+def test_dials_are_drawn_as_changes():
+    measured = pd.DataFrame({"a": [1.0, 3.0], "b": [2.0, 1.0]}, index=["as it is", "a"])
+    figure, changes = listening.dial_matrix(measured)
+    assert changes.to_numpy().tolist() == [[2.0, -1.0]]
+    assert {text.get_text() for text in figure.axes[0].texts} == {"+2.00", "-1.00"}
+
+
+def test_probes_and_learning_curve_stand_beside_chance():
+    table = pd.DataFrame({"mAP": [0.2, 0.6], "chance": 0.2}, index=["loudness", "CSN"])
+    figure, _ = listening.against_chance(table)
+    assert figure.axes[0].lines[-1].get_xdata()[0] == 0.2
+    curve = pd.DataFrame({"clips": [10, 20], "value": [0.3, 0.5], "low": 0.2, "high": 0.6, "chance": 0.1})
+    figure, drawn = listening.learning_curve(curve)
+    assert figure.axes[0].containers[0].lines[0].get_ydata().tolist() == drawn["value"].tolist()
