@@ -3,9 +3,9 @@
 From chapter 3 only those cells run that lead to the numbers looked at: found by the names that cells set and use.
 """
 
-import ast
 import dataclasses
 import json
+import symtable
 from collections.abc import Callable
 
 import nbformat
@@ -21,26 +21,26 @@ from book.reference import compare, flat, path_of
 KEYS = {"library_loss", "lower_half_loss", "by_hand_loss", "clean_mAP"}
 
 
-def _names(cell: str, kind: type[ast.expr_context]) -> set[str]:
-    """Names that a cell loads or stores; what it defines or imports it stores."""
-    found = set()
-    for node in ast.walk(ast.parse(cell)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, kind):
-            found.add(node.id)
-        elif isinstance(node, ast.alias) and kind is ast.Store:
-            found.add(node.asname or node.name.partition(".")[0])
-        elif isinstance(node, ast.FunctionDef) and kind is ast.Store:
-            found.add(node.name)
-    return found
+def _names(cell: str) -> tuple[set[str], set[str]]:
+    """Names that a cell sets for those below it, and names that it takes from those above."""
+
+    def taken(table: symtable.SymbolTable) -> set[str]:
+        own = {name.get_name() for name in table.get_symbols() if name.is_global() or table.get_type() == "module"}
+        return own.union(*(taken(child) for child in table.get_children()))
+
+    table = symtable.symtable(cell, "cell", "exec")
+    sets = {name.get_name() for name in table.get_symbols() if name.is_assigned() or name.is_imported()}
+    return sets, taken(table)
 
 
 def _leading_to(cells: list[str], keys: set[str]) -> list[str]:
     """The cells that keep a number of `keys`, and those that these need, in order."""
     chosen, needed = [], set()
     for cell in reversed(cells):
-        if any(f'run.result("{key}"' in cell for key in keys) or _names(cell, ast.Store) & needed:
+        sets, takes = _names(cell)
+        if any(f'run.result("{key}"' in cell for key in keys) or sets & needed:
             chosen.append(cell)
-            needed |= _names(cell, ast.Load)
+            needed = needed - sets | takes
     return chosen[::-1]
 
 
