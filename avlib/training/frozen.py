@@ -1,0 +1,85 @@
+"""A trained model taken apart: what it computes on the way, and heads trained on that alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from avlib.data.split import AVData, Batch, Split
+from avlib.files import digest
+from avlib.models import POOLINGS, AudioTagger, Head
+from avlib.training.cache import trained
+from avlib.training.predict import predict
+from avlib.training.recipe import Recipe
+
+Look = Callable[[Batch], Tensor]
+
+
+class _Through(nn.Module):
+    """A model whose answer is what `look` sees in it."""
+
+    def __init__(self, model: nn.Module, look: Look) -> None:
+        super().__init__()
+        self.model = model
+        self.look = look
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.look(batch)
+
+
+def observed(model: nn.Module, split: Split, look: Look) -> Tensor:
+    """What `look(batch)` sees inside `model` for every clip of `split`: float32 (N, …) on the CPU.
+
+    Runs in `predict`, so the model stands still as in every evaluation.
+
+    >>> import torch
+    >>> split = Split({"audio": torch.ones(3, 8, 2)}, torch.zeros(3, 1), ("a", "b", "c"))
+    >>> observed(nn.Linear(1, 1), split, lambda batch: batch["audio"].mean(dim=1)).shape
+    torch.Size([3, 2])
+    """
+    return predict(_Through(model, look), split)
+
+
+def encoded(model: AudioTagger, data: AVData, look: Look | None = None) -> AVData:
+    """`data` as the head of `model` meets it: sequences (N, T′, d) in place of spectrograms, under the key "audio".
+
+    `look` takes the sequences from another place inside the model; the bottleneck when left out.  Each split is
+    encoded once and held in memory, with its labels, events and sound.
+    """
+    look = look or model.bottleneck
+    splits: dict[str, Any] = {}
+    for name in ("train", "valid", "eval"):
+        split: Split = getattr(data, name)
+        media = None if split.render is None else split.media
+        features = {"audio": observed(model, split, look)}
+        splits[name] = replace(split, features=features, render=media, rows=None)
+    held = [split.features["audio"] for split in splits.values()]
+    return replace(data, **splits, checksum=digest(data.checksum, *held))
+
+
+class HeadOnly(AudioTagger):
+    """A head that takes its "audio" (N, T′, d) as encoded already: all that is trained on frozen encodings.
+
+    >>> import torch
+    >>> HeadOnly(width=16, classes=3, pooling="average")({"audio": torch.zeros(2, 25, 16)}).shape
+    torch.Size([2, 3])
+    """
+
+    shortest = 1
+
+    def __init__(self, width: int, classes: int, pooling: str = "attention") -> None:
+        super().__init__()
+        self.mels = width
+        self.head = Head(width, classes, pooling)
+
+    def sequence(self, audio: Tensor) -> Tensor:
+        return audio
+
+
+def heads(frozen: AVData, recipe: Recipe, seed: int = 0, poolings: Sequence[str] = POOLINGS) -> dict[str, HeadOnly]:
+    """A head for each pooling, trained on the `encoded` data alone, or taken from the cache: as `trained`."""
+    batch, labels = frozen.train.batch([0])
+    sizes = batch["audio"].shape[2], labels.shape[1]
+    return {name: trained(partial(HeadOnly, *sizes, name), frozen, recipe, seed)[0] for name in poolings}
