@@ -108,9 +108,9 @@ def attention(
     spectrogram(top, clip, seconds)
     top.set(ylabel="mel bin")
     for start, end in spans:
-        top.text((start + end) / 2, 1.06, heard, transform=top.get_xaxis_transform(), ha="center", fontsize="small")
         bottom.axvspan(start, end, color=GREY, alpha=0.25, linewidth=0)
         top.plot((start, end), (1.03, 1.03), transform=top.get_xaxis_transform(), clip_on=False, **_BAR)
+        top.set_title(heard, x=(start + end) / 2 / seconds, pad=9, fontsize="small")
     drawn = {"clip": clip}
     for (name, (values, edges)), colour, line in zip(weights.items(), COLOURS, LINES, strict=False):
         even = (values * len(values)).cpu()

@@ -65,10 +65,10 @@ def test_edges_tile_the_clip_and_centre_resnets_windows():
 
 
 def test_attention_is_compared_with_equal_weights_and_with_the_classes_that_a_clip_lacks():
-    weights = torch.tensor([[[0.9, 0.2, 0.4], [0.1, 0.8, 0.6]]])
-    inside = torch.tensor([[[1.0, 0, 1], [0, 0, 0]]])
-    shares, counted = attention_inside(weights, torch.tensor([[1.0, 0, 0]]), inside)
-    assert counted.tolist() == [[1, 0, 0]]  # class c is heard and not labelled
+    weights = torch.tensor([[[0.9, 0.7, 0.2, 0.4], [0.1, 0.3, 0.8, 0.6]]])
+    inside = torch.tensor([[[1.0, 0, 0, 1], [0, 0, 0, 0]]])
+    shares, counted = attention_inside(weights, torch.tensor([[1.0, 1, 0, 0]]), inside)
+    assert counted.tolist() == [[1, 0, 0, 0]]  # the second is labelled and not heard, the last heard and not labelled
     found = [shares[whose][0, 0].item() for whose in ("equal weights", "of absent classes", "of the class")]
     assert found == pytest.approx([0.5, 0.3, 0.9])
 

@@ -91,8 +91,8 @@ def test_attention_is_drawn_as_a_multiple_of_even_attention_over_the_frames_own_
     weights = {"CSN": (torch.tensor([0.25, 0.75]), torch.tensor([0.0, 1.0, 2.0]))}
     figure, drawn = models.attention(torch.rand(8, 4), weights, [(0.5, 1.5)], 2.0, "Bell")
     top, bottom = figure.axes
-    (step,) = bottom.patches[1:] if len(bottom.patches) > 1 else bottom.patches
+    step = bottom.patches[-1]
     assert step.get_data().values.tolist() == [0.5, 1.5] == drawn["CSN"].tolist()
     assert step.get_data().edges.tolist() == [0, 1, 2]
-    assert top.texts[0].get_text() == "Bell"
-    assert top.texts[0].get_position()[0] == 1
+    assert top.get_title() == "Bell"
+    assert top.title.get_position()[0] == 0.5
