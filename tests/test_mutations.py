@@ -18,7 +18,9 @@ from book.places import Places
 from book.plan import plan
 from book.reference import compare, flat, path_of
 
-KEYS = {"library_loss", "lower_half_loss", "by_hand_loss", "clean_mAP"}
+ATTACK = {"library_loss", "lower_half_loss", "lower_half_leak"}  # numbers of the library's attack
+OTHERS = {"by_hand_loss", "clean_mAP"}  # numbers that a fault in the library's attack does not touch
+KEYS = ATTACK | OTHERS
 
 
 def _names(cell: str) -> tuple[set[str], set[str]]:
@@ -114,7 +116,7 @@ MUTATIONS = {
     _never_project: {"library_loss", "lower_half_loss"},
     _double_epsilon: {"library_loss", "lower_half_loss"},
     _one_ball_a_clip: {"library_loss", "lower_half_loss"},
-    _ignore_the_mask: {"lower_half_loss"},
+    _ignore_the_mask: {"lower_half_leak"},
     _shuffle_labels: {"library_loss", "lower_half_loss", "by_hand_loss"},
 }
 
@@ -127,4 +129,6 @@ def test_without_a_fault_nothing_differs(chapter, reference):
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__.strip("_"))
 def test_a_planted_fault_turns_the_comparison_red(chapter, reference, mutation, monkeypatch):
     mutation(monkeypatch)
-    assert {difference.key for difference in compare(chapter(), reference)} == MUTATIONS[mutation]
+    told = {difference.key for difference in compare(chapter(), reference)}
+    assert MUTATIONS[mutation] <= told
+    assert told & OTHERS == MUTATIONS[mutation] & OTHERS
