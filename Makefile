@@ -12,7 +12,7 @@ book: .venv/.book
 
 test: .venv/.test
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	$(FAST) TQDM_DISABLE=1 $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with=book/nbval.cfg -n $(JOBS) --dist loadfile -q notebooks
+	$(FAST) TQDM_DISABLE=1 $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=book/nbval.cfg -n $(JOBS) --dist loadfile -q notebooks
 	$(FAST) TQDM_DISABLE=1 $(BIN)/pytest -n $(JOBS) --dist loadfile -q
 
 lab: .venv/.lab
