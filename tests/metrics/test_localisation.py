@@ -100,3 +100,11 @@ def test_a_model_that_looks_at_its_events_gains_and_one_that_looks_evenly_does_n
     assert gains["keen"].low > 0.3
     assert gains["even"].value == pytest.approx(0)
     assert table.groupby("model", sort=False)["value"].max().tolist() == pytest.approx([0.92, 0.375], abs=0.1)
+
+
+def test_without_onsets_everything_that_is_located_is_unknown():
+    data, split = clips((Event(0, 0.0, 1.0),), (Event(1, 0.0, 1.0),))
+    split = replace(split, events=None, labels=torch.eye(3)[:2])
+    table, gains = located(data, split, {"even": torch.full((2, 4, 3), 0.25)}, {"even": EDGES})
+    assert table["value"].isna().all()
+    assert np.isnan([gains["even"].value, gains["even"].low]).all()
