@@ -14,6 +14,7 @@ from avlib.errors import AvlibError
 from book.check_html import problems
 from book.execute import fresh
 from book.places import Page, Places
+from book.variants import relabelled
 
 GLUE = re.compile(r"\{glue:text\}`\.\./(notebooks/[^`]+?)\.ipynb::[^`]+`")
 NOTICE = """# {title}
@@ -52,6 +53,9 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
             (source / f"{page.document}.md").write_text(notice)
         else:
             shutil.copy(places.executed(page), source / f"{page.document}.ipynb")
+            if "@" in page.slot:
+                copy = relabelled(nbformat.read(places.executed(page), as_version=4), page.slot.partition("@")[2])
+                nbformat.write(copy, source / f"{page.document}.ipynb")
     for text in (source / "book").glob("*.md"):
         text.write_text(_without(absent, text.read_text()))
     _statistics(source / "book" / "statistics.md", pages, places)

@@ -3,6 +3,7 @@
 from avlib.metrics.bootstrap import Interval, bootstrap, interval, paired
 from avlib.metrics.ranking import lwlrap, top_label_lost
 from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, drop_rate, shift_share
+from avlib.metrics.summary import logit_slope, summary
 from avlib.metrics.tagging import Tagging, dprime, max_ap_given_auc, tagging
 
 __all__ = [
@@ -16,10 +17,12 @@ __all__ = [
     "dprime",
     "drop_rate",
     "interval",
+    "logit_slope",
     "lwlrap",
     "max_ap_given_auc",
     "paired",
     "shift_share",
+    "summary",
     "tagging",
     "top_label_lost",
 ]

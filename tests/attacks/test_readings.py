@@ -1,0 +1,46 @@
+"""One nominal ε, and the radius that each reading of it reaches."""
+
+import math
+
+import pytest
+import torch
+
+from avlib.attacks.readings import PROJECTED, readings, true_size
+from avlib.data.split import Split
+from avlib.features import Normalizer
+from avlib.models import LinearTagger
+
+EPS, PASSES = 0.1, 12
+
+
+@pytest.fixture(scope="module")
+def found():
+    generator = torch.Generator().manual_seed(0)
+    model = LinearTagger(classes=3, frames=5, mels=4)
+    model.head.weight.data.normal_(generator=generator)
+    split = Split(
+        {"audio": torch.randn(16, 5, 4, generator=generator)},
+        (torch.rand(16, 3, generator=generator) < 0.5).float(),
+        tuple(map(str, range(16))),
+    )
+    batch, _ = split.batch(range(16))
+    made = readings(model, split, split, eps=EPS, passes=PASSES, batch_size=8, seed=0)
+    normalizer = Normalizer(torch.zeros(4), torch.ones(4))
+    return {name: true_size(fit.delta["audio"], batch, normalizer) for name, fit in made.items()}
+
+
+def test_projected_readings_keep_their_own_norm(found):
+    norms = {"ℓ2 of the clip": "clip, ℓ2", "ℓ2 of each frame": "longest frame, ℓ2", "ℓ∞": "largest entry"}
+    assert list(norms) == list(PROJECTED)
+    for name, measure in norms.items():
+        assert 0.5 * EPS < found[name][measure] <= EPS * (1 + 1e-5)
+
+
+def test_released_readings_leave_it(found):
+    assert 4 * EPS < found["released, ℓ2"]["longest frame, ℓ2"] <= PASSES * EPS
+    assert 4 * EPS < found["released, ℓ∞"]["largest entry"] <= PASSES * EPS
+    assert found["released, ℓ2, frames not set to ε"]["clip, ℓ2"] < found["released, ℓ2"]["clip, ℓ2"]
+
+
+def test_a_ball_for_each_frame_allows_a_longer_clip(found):
+    assert EPS < found["ℓ2 of each frame"]["clip, ℓ2"] <= math.sqrt(5) * EPS * (1 + 1e-5)
