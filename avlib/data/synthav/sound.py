@@ -94,14 +94,14 @@ def _grid(size: int) -> tuple[NDArray[np.int64], Array]:
 def response(band: Band, size: int, colour: float, generator: np.random.Generator) -> Array:
     """Magnitude response of a `band` as this event has it: moved, tilted and bent at random.
 
-    `colour` scales how much (1: a standard deviation of 0.7 octaves, 4 dB an octave, and 6 dB in each octave), so
+    `colour` scales how much (1: a standard deviation of 0.5 octaves, 3 dB an octave, and 4.5 dB in each octave), so
     that the mean spectrum of a clip tells little about its class.
     """
     octave = np.linspace(0, OCTAVES, KNOTS)
-    centre = np.log2(band.centroid / LOWEST) + 0.7 * colour * generator.normal()
+    centre = np.log2(band.centroid / LOWEST) + 0.5 * colour * generator.normal()
     decibel = -6 * ((octave - centre) / band.width) ** 2
-    decibel = np.maximum(decibel, -30) + 4 * colour * generator.normal() * (octave - OCTAVES / 2)
-    bends = 6 * colour * generator.normal(size=10)
+    decibel = np.maximum(decibel, -30) + 3 * colour * generator.normal() * (octave - OCTAVES / 2)
+    bends = 4.5 * colour * generator.normal(size=10)
     decibel += np.interp(octave, np.linspace(-0.5, OCTAVES + 0.5, 10), bends)
     magnitude = (10 ** (np.clip(decibel, -60, 40) / 20)).astype(np.float32)
     below, beyond = _grid(size)
