@@ -7,7 +7,7 @@ from torch import Tensor
 
 from avlib.attacks import Threat, attacking, pgd
 from avlib.losses import bce
-from benchmarks.race import Row, race
+from benchmarks.race import Row, race, ratio
 from benchmarks.subject import clips, subject
 
 STEPS, CLIPS, ROUNDS = 20, 32, 5
@@ -42,7 +42,7 @@ def rows() -> list[Row]:
             "bare gradients",
             seconds["bare"],
             seconds[name],
-            seconds[name] / seconds["bare"],
+            ratio(seconds[name], seconds["bare"]),
             "≤ 1.10",
         )
         for name in threats

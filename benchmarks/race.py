@@ -9,18 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: seconds of the peer and of avlib, the ratio as it is asked for, and what was checked."""
+    """One comparison: seconds of the peer and of avlib in each round, the ratio asked for, and what was checked."""
 
     what: str
     peer: str
-    theirs: float
-    ours: float
+    theirs: list[float]
+    ours: list[float]
     ratio: float
     asked: str
     remark: str = ""
 
     def markdown(self) -> str:
-        cells = (self.what, self.peer, f"{self.theirs:.3g} s", f"{self.ours:.3g} s", f"{self.ratio:.2f}", self.asked)
+        theirs, ours = (f"{statistics.median(times):.3g} s" for times in (self.theirs, self.ours))
+        cells = (self.what, self.peer, theirs, ours, f"{self.ratio:.2f}", self.asked)
         return "| " + " | ".join((*cells, self.remark)) + " |"
 
 
@@ -30,8 +31,8 @@ HEAD = (
 )
 
 
-def race(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each contestant over `rounds`, in turn within each round, after one round to warm up."""
+def race(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each contestant in each of `rounds`, in turn within a round, after one round to warm up."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         for name, run in contestants.items():
@@ -40,4 +41,9 @@ def race(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[s
             run()
             if number:
                 times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(each) for name, each in times.items()}
+    return times
+
+
+def ratio(above: list[float], below: list[float]) -> float:
+    """Median over the rounds of the ratio within a round: what slows the whole machine down cancels."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
