@@ -23,6 +23,12 @@ epsilon: float = 1.0  # radius"""
 INJECTED = "# Parameters\nepsilon = {}\n"
 
 
+@pytest.fixture(autouse=True)
+def _nobody_chose(monkeypatch):
+    for name in ("AVLIB_OUT", "AVLIB_VARIANT"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """What the notebook displays, as (object, options)."""
@@ -34,7 +40,6 @@ def shown(monkeypatch):
 @pytest.fixture
 def run(tmp_path, monkeypatch, shown):
     monkeypatch.setenv("AVLIB_OUT", str(tmp_path))
-    monkeypatch.delenv("AVLIB_VARIANT", raising=False)
     return Run("03_breaking", {"profile": "smoke", "dataset": "synthav", "norm": float("inf")}, set())
 
 

@@ -120,6 +120,8 @@ def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the kernels import the library of a checkout, and forget about the settings of who runs the tests."""
     for name in [name for name in os.environ if name.startswith("AVLIB_")]:
         monkeypatch.delenv(name)
+    for name in ("AVLIB_OUT", "AVLIB_VARIANT"):  # a worker sets them; here they are to be gone after the test
+        monkeypatch.setenv(name, "")
     monkeypatch.setenv("PYTHONPATH", str(root))
 
 
