@@ -61,7 +61,7 @@ def pgd(
     threats : what may be done to each modality; one that is not named is not attacked.
     steps : gradient evaluations of each run.
     step_size : α in units of each modality's ε, so that two modalities step alike; one number or one for each step.
-        Default 2.5 / steps.
+        Default 2.5 / steps.  Steps that shrink, from 5 / steps down to 0, often get further in fewer.
     restarts : number of runs from no δ of the caller's: the first from 0 (or, when there is a `start`, from there),
         the others from random points of the ball, drawn clip by clip, so that the batch size does not matter.
     start : a δ for each modality to begin from, or several such: one run each.  A modality that it lacks begins at 0.
