@@ -54,10 +54,11 @@ class Split:
         return len(self.labels)
 
     def batch(self, indices: Sequence[int] | Tensor) -> tuple[Batch, Tensor]:
-        """The clips at `indices`: a batch keyed by modality, and labels (n, C)."""
+        """The clips at `indices`, on this split's device: a batch keyed by modality, and labels (n, C)."""
         index = torch.as_tensor(indices, dtype=torch.long)
         rows = index if self.rows is None else self.rows[index]
-        return {name: _read(store, rows) for name, store in self.features.items()}, self.labels[index]
+        batch = {name: _read(store, rows).to(self.device) for name, store in self.features.items()}
+        return batch, self.labels[index].to(self.device)
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Batch, Tensor]]:
         """All clips once, `size` at a time (the last batch may be smaller); shuffled by `generator` if there is one."""

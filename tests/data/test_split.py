@@ -69,3 +69,9 @@ def test_features_alone_have_no_media(split):
     with pytest.raises(AvlibError, match="'c3' has features only"):
         mute.media(3)
     assert mute.subset([1]).events is None
+
+
+def test_batches_come_out_on_the_device_asked_for(split):
+    batch, labels = split.to("meta").subset([1, 2]).batch([0])
+    assert {tensor.device.type for tensor in (*batch.values(), labels)} == {"meta"}
+    assert split.batch([0])[1].device.type == "cpu"
