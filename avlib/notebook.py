@@ -73,11 +73,19 @@ def _injected(cells: list[str]) -> set[str]:
     }
 
 
+def code_digest(notebook: Path) -> str:
+    """Digest of the code of a notebook file: its text and outputs do not matter."""
+    cells = json.loads(notebook.read_text())["cells"]
+    return digest(["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"])
+
+
 class Run:
     """One execution of a notebook: what it shows, and the results that it leaves behind."""
 
     def __init__(self, notebook: str, parameters: Mapping[str, Any], injected: set[str]) -> None:
         self.notebook = notebook
+        file = Path(f"{notebook}.ipynb")  # kernels start where their notebook lies
+        self.code = code_digest(file) if file.exists() else "none"
         self.parameters = dict(parameters)
         self.profile = str(parameters.get("profile", "smoke"))
         changed = injected - {"profile", "dataset"}
@@ -142,6 +150,7 @@ class Run:
             "variant": self.variant,
             "parameters": {name: _plain(value) for name, value in self.parameters.items()},
             "data checksum": getattr(data, "checksum", "none"),
+            "code": self.code,
             "avlib": f"{avlib.__version__}, source {source}",
             "torch": torch.__version__,
             "python": platform.python_version(),

@@ -11,7 +11,7 @@ import papermill
 import pytest
 import soundfile
 import torch
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from avlib import notebook
 from avlib.errors import AvlibError
@@ -126,6 +126,19 @@ def test_the_results_say_where_they_come_from(run, tmp_path):
     assert told["data checksum"] == "abc"
     assert told["parameters"] == {"profile": "smoke", "dataset": "synthav", "norm": "inf"}
     assert {"notebook", "variant", "avlib", "torch", "python", "device", "seconds"} <= told.keys()
+
+
+def test_the_results_say_which_code_made_them(run, tmp_path, monkeypatch):
+    run.finish()
+    assert _record(run)["provenance"]["code"] == "none"
+    monkeypatch.chdir(tmp_path)
+    codes = []
+    for source, text in (("x = 1", "text"), ("x = 1", "other text"), ("x = 2", "text")):
+        nbformat.write(new_notebook(cells=[new_code_cell(source), new_markdown_cell(text)]), "03_breaking.ipynb")
+        again = Run("03_breaking", run.parameters, set())
+        again.finish()
+        codes.append(_record(again)["provenance"]["code"])
+    assert codes[0] == codes[1] != codes[2] == notebook.code_digest(tmp_path / "03_breaking.ipynb")
 
 
 def test_results_of_a_rerun_replace_the_old_ones_whole(run):

@@ -10,6 +10,7 @@ import pytest
 
 import avlib
 from avlib.files import digest
+from avlib.notebook import code_digest
 from book.places import Page, Places
 from book.plan import plan
 from book.reference import ABSOLUTE, SETTINGS, compare, flat, path_of, reference_of, tolerance_of, vacuous
@@ -27,7 +28,8 @@ def _results(page: Page) -> dict:
     record = json.loads(path.read_text())
     library = digest(*sorted(Path(avlib.__file__).parent.rglob("*.py")))
     assert record["provenance"]["avlib"].endswith(library), f"{path} is of another version of avlib; {again}"
-    assert path.stat().st_mtime >= PLACES.source(page).stat().st_mtime, f"{path} is older than its notebook; {again}"
+    code = code_digest(PLACES.source(page))
+    assert record["provenance"].get("code") == code, f"{path} is of another version of the notebook; {again}"
     return record
 
 
