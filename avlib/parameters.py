@@ -77,10 +77,8 @@ def check(values: dict[str, object], declared: set[str], where: str) -> dict[str
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        meaning = Parameters.model_fields[name].description
-        raise AvlibError(
-            f"{where}: parameter {name} = {values.get(name)!r} is refused: {first['msg']} ({meaning})"
-        ) from None
+        reason, meaning = first["msg"].removeprefix("Value error, "), Parameters.model_fields[name].description
+        raise AvlibError(f"{where}: parameter {name} = {values.get(name)!r} is refused: {reason} ({meaning})") from None
 
 
 def variant(values: dict[str, object], changed: Collection[str]) -> str:
