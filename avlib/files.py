@@ -2,17 +2,11 @@
 
 import contextlib
 import errno
-import hashlib
-import inspect
-import json
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
-import numpy as np
-import torch
 from filelock import FileLock
 
 from avlib.errors import AvlibError
@@ -94,28 +88,3 @@ def locked(path: Path) -> Iterator[None]:
     finally:
         lock.release()
 
-
-def digest(*parts: object) -> str:
-    """SHA-256 of strings, bytes, arrays, tensors, files (`Path`) and JSON-able values, 16 hex digits.
-
-    >>> digest("a", 1) == digest("a", 1), digest("a", 1) == digest("a", 2)
-    (True, False)
-    """
-    total = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, torch.Tensor):
-            part = part.detach().cpu().numpy()
-        if isinstance(part, Path):
-            part = part.read_bytes()
-        if isinstance(part, np.ndarray):
-            total.update(f"{part.dtype}{part.shape}".encode())
-            part = np.ascontiguousarray(part).tobytes()
-        if not isinstance(part, bytes):
-            part = json.dumps(part, sort_keys=True, default=str).encode()
-        total.update(hashlib.sha256(part).digest())
-    return total.hexdigest()[:16]
-
-
-def source_digest(*modules: ModuleType) -> str:
-    """Digest of the source files of `modules`: it changes whenever their code does."""
-    return digest(*(Path(inspect.getfile(module)) for module in modules))

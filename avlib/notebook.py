@@ -25,9 +25,10 @@ from torch import Tensor
 
 import avlib
 from avlib.errors import AvlibError
-from avlib.files import CHECKOUT, atomic, digest
+from avlib.files import CHECKOUT, atomic
 from avlib.parameters import check, variant
 from avlib.plots import style
+from avlib.provenance import digest
 
 SMALL = 512  # numbers of one figure that are stored whole; larger arrays are summarised
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import nbformat
 
 from avlib.errors import AvlibError
-from avlib.files import atomic, digest, writing
+from avlib.files import atomic, writing
+from avlib.provenance import digest
 from book.places import Page, Places
 
 # One thread a worker is faster than several (1.6 to 1.8 times in training). The allocator settings keep large

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import avlib
-from avlib.files import digest
 from avlib.notebook import code_digest
+from avlib.provenance import digest
 from book.places import Page, Places
 from book.plan import plan
 from book.reference import ABSOLUTE, SETTINGS, compare, flat, path_of, reference_of, tolerance_of, vacuous

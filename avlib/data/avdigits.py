@@ -25,7 +25,8 @@ from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Event, Media
 from avlib.errors import AvlibError
 from avlib.features import paper64
-from avlib.files import data_dir, digest
+from avlib.files import data_dir
+from avlib.provenance import digest
 
 CLIPS = {"smoke": (720, 60, 160), "laptop": (1500, 300, 900), "full": (6000, 600, 1800), "paper": (6000, 600, 1800)}
 SPEAKERS = {"train": ("george", "jackson", "theo"), "valid": ("yweweler",), "eval": ("lucas", "nicolas")}

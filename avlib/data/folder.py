@@ -16,7 +16,8 @@ from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Media
 from avlib.errors import AvlibError
 from avlib.features import paper64
-from avlib.files import data_dir, digest
+from avlib.files import data_dir
+from avlib.provenance import digest
 
 COLUMNS = ("clip", "media", "labels")
 OPTIONAL = ("start", "end", "split")

@@ -20,7 +20,8 @@ from avlib.data.source import MODALITIES, SPLITS, Clip, Source
 from avlib.data.split import AVData, Event, Media, Split
 from avlib.errors import AvlibError
 from avlib.features import Normalizer
-from avlib.files import atomic, cache_dir, digest, locked, source_digest
+from avlib.files import atomic, cache_dir, locked
+from avlib.provenance import digest, sources
 
 # Whatever happens here decides the content of a stored file, and so its name.
 CODE = ("avlib.features", *(f"avlib.data.{name}" for name in ("media", "render", "source", "split", "store")))
@@ -42,7 +43,7 @@ def stored(source: Source, modalities: Sequence[str] = ("audio",)) -> AVData:
     if not wanted or len(wanted) != len(modalities):
         raise AvlibError(f"modalities={tuple(modalities)!r}: choose one or both of {', '.join(MODALITIES)}, each once")
     key = digest(source.key, source.sizes, repr(source.front_end), source.window, wanted, torch.__version__,
-                 source_digest(*(sys.modules[name] for name in CODE), *source.modules))  # fmt: skip
+                 sources(*CODE, *(module.__name__ for module in source.modules)))  # fmt: skip
     path = cache_dir() / "data" / f"{source.name}-{key}.h5"
     data = _read(path, source) if path.exists() else None
     if data is None:

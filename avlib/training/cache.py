@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -19,7 +18,8 @@ from torch import Tensor, nn
 
 from avlib.data.split import AVData, Split
 from avlib.errors import AvlibError
-from avlib.files import atomic, cache_dir, digest, locked, source_digest
+from avlib.files import atomic, cache_dir, locked
+from avlib.provenance import digest, sources
 from avlib.training import loop
 from avlib.training.checkpoint import Damaged, fill, read, write
 from avlib.training.recipe import Recipe
@@ -96,7 +96,7 @@ def describe(
         "device": fabric.device.type,
         "processes": fabric.world_size,
         "torch": torch.__version__,
-        "sources": _sources(sys.modules[target.__module__], loop),
+        "sources": sources(target.__module__, loop.__name__),
     }
 
 
@@ -104,22 +104,6 @@ def _clips(split: Split) -> str:
     """Digest of a split that may have been cut or changed since its data set was loaded."""
     held = [store if isinstance(store, Tensor) else name for name, store in sorted(split.features.items())]
     return digest(split.ids, split.labels, *held)
-
-
-def _sources(*roots: ModuleType) -> dict[str, str]:
-    """Digest of the source of `roots` and of every avlib module that they take names from."""
-    found: dict[str, str] = {}
-    queue = list(roots)
-    while queue:
-        module = queue.pop()
-        if module.__name__ in found:
-            continue
-        found[module.__name__] = source_digest(module)
-        for value in vars(module).values():
-            origin = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            if isinstance(origin, str) and origin.split(".")[0] == "avlib":
-                queue.append(sys.modules[origin])
-    return dict(sorted(found.items()))
 
 
 @contextlib.contextmanager

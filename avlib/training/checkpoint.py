@@ -10,7 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from avlib.files import atomic, digest
+from avlib.files import atomic
+from avlib.provenance import digest
 
 
 class Damaged(Exception):

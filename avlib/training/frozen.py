@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from avlib.data.split import AVData, Batch, Split
-from avlib.files import digest
 from avlib.models import POOLINGS, AudioTagger, Head
+from avlib.provenance import digest
 from avlib.training.cache import trained
 from avlib.training.predict import predict
 from avlib.training.recipe import Recipe

@@ -1,0 +1,208 @@
+"""What something came from: one notion for pages, trained models and rendered data.
+
+A thing is fresh while the digests of all that it came from are unchanged: code (`sources`), packages (`versions`),
+values (`digest`), and what a run opened on its way (`use`, `used`).
+"""
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+Kind = Literal["data", "file", "page"]
+
+PACKAGE = "avlib"
+ROOT = Path(__file__).resolve().parent
+
+
+def digest(*parts: object) -> str:
+    """SHA-256 of plain values, 16 hex digits: equal values have equal digests, in every process.
+
+    Plain are None, numbers, text, bytes, arrays and tensors (by dtype, shape and bytes), files (`Path`, by content),
+    dataclasses (by class and fields), and lists, tuples, sets and dicts of these.
+
+    Raises
+    ------
+    TypeError
+        For anything else: what is not understood cannot be told from another.
+
+    >>> digest("a", 1) == digest("a", 1), digest("a", 1) == digest("a", 2)
+    (True, False)
+    >>> digest([torch.zeros(9999)]) == digest([torch.ones(9999)])
+    False
+    """
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(hashlib.sha256(_encoded(part)).digest())
+    return total.hexdigest()[:16]
+
+
+def _encoded(value: object) -> bytes:
+    """`value` as bytes that begin with its kind, so that values of different kinds never meet."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, torch.Tensor):
+        flat = value.detach().cpu().contiguous()
+        return (
+            f"array {flat.dtype} {tuple(flat.shape)}:".encode() + flat.reshape(-1).view(torch.uint8).numpy().tobytes()
+        )
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return f"array torch.{value.dtype} {value.shape}:".encode() + np.ascontiguousarray(value).tobytes()
+    if value is None or isinstance(value, bool | int | float | complex | str):
+        return f"{type(value).__name__} {value!r}".encode()
+    if isinstance(value, bytes):
+        return b"bytes " + value
+    if isinstance(value, Path):
+        return b"bytes " + value.read_bytes()
+    if isinstance(value, list | tuple):
+        return b"list " + b"".join(_hashed(item) for item in value)
+    if isinstance(value, set | frozenset):
+        return b"set " + b"".join(sorted(_hashed(item) for item in value))
+    if isinstance(value, Mapping):
+        return b"map " + b"".join(sorted(_hashed(key) + _hashed(item) for key, item in value.items()))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return f"{type(value).__module__}.{type(value).__qualname__} ".encode() + _encoded(fields)
+    raise TypeError(
+        f"{value!r:.80} of type {type(value).__qualname__} is no plain value: its digest would not tell it from another"
+    )
+
+
+def _hashed(value: object) -> bytes:
+    return hashlib.sha256(_encoded(value)).digest()
+
+
+def code_digest(source: str) -> str:
+    """Digest of Python code without what no computer reads: comments, docstrings and layout.
+
+    >>> code_digest("x = 1  # one") == code_digest("x  =  1"), code_digest("x = 1") == code_digest("x = 2")
+    (True, False)
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a notebook's %magic
+        return digest(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return digest(ast.dump(tree))
+
+
+def sources(*roots: str, code: str = "") -> dict[str, str]:
+    """Digest of the code of each module that the modules `roots`, or the text `code`, lead to: {module: digest}.
+
+    Followed are the imports of this package, wherever they stand.  A name that a package's face hands on leads to the
+    module that defines it and to nothing else of that package.
+
+    >>> sorted(sources("avlib.losses"))
+    ['avlib.losses']
+    >>> "avlib.attacks.universal" in sources(code="from avlib.attacks import Threat")
+    False
+    """
+    found: dict[str, str] = {}
+    queue = [*roots, *_imported(code)]
+    while queue:
+        module = queue.pop()
+        if module in found:
+            continue
+        text = _text(module)
+        found[module] = code_digest(text)
+        queue += _imported(text)
+    return dict(sorted(found.items()))
+
+
+def _imported(code: str) -> Iterator[str]:
+    """Modules of this package in which the names that `code` imports are defined."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        tree = ast.parse("\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if _ours(alias.name))
+        elif isinstance(node, ast.ImportFrom) and node.module and _ours(node.module):
+            yield from (_home(node.module, alias.name) for alias in node.names)
+
+
+def _home(module: str, name: str) -> str:
+    """The module in which `name` of `module` is defined: a face is looked through."""
+    if _file(module).name != "__init__.py":
+        return module
+    for node in ast.parse(_text(module)).body:
+        if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _home(node.module, alias.name)
+    inner = f"{module}.{name}"
+    try:
+        return inner if _file(inner) else module
+    except ModuleNotFoundError:
+        return module
+
+
+def _ours(module: str) -> bool:
+    return module.partition(".")[0] == PACKAGE
+
+
+def _file(module: str) -> Path:
+    """Where `module` is written, found without importing it when it is one of ours."""
+    if _ours(module):
+        path = ROOT.joinpath(*module.split(".")[1:])
+        found = [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()]
+        if found:
+            return found[0]
+    elif getattr(sys.modules.get(module), "__file__", None):
+        return Path(sys.modules[module].__file__)  # type: ignore[arg-type]
+    raise ModuleNotFoundError(f"no source of the module {module!r}")
+
+
+def _text(module: str) -> str:
+    return _file(module).read_text(encoding="utf-8")
+
+
+@functools.cache
+def versions(*packages: str) -> dict[str, str]:
+    """Installed version of each of `packages`.
+
+    >>> list(versions("numpy"))
+    ['numpy']
+    """
+    return {name: importlib.metadata.version(name) for name in packages}
+
+
+# --- what a run opened ------------------------------------------------------------------------------------------------
+
+_used: dict[Kind, dict[str, object]] = {"data": {}, "file": {}, "page": {}}
+
+
+def use(kind: Kind, name: str, state: object) -> None:
+    """Note that this process opened a data set, a tracked file or another page's results, and in which state.
+
+    `state` is a digest, or plain values from which whoever asks later can find the digest again.
+    """
+    _used[kind][name] = state
+
+
+def used() -> dict[str, dict[str, object]]:
+    """All that was opened since `forget`: {kind: {name: state}}."""
+    return {kind: dict(sorted(things.items())) for kind, things in _used.items()}
+
+
+def forget() -> None:
+    """Begin a new run."""
+    for things in _used.values():
+        things.clear()
