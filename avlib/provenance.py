@@ -143,7 +143,7 @@ def _home(module: str, name: str) -> str:
     if _file(module).name != "__init__.py":
         return module
     for node in ast.parse(_text(module)).body:
-        if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module):
+        if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module) and node.module != module:
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
                     return _home(node.module, alias.name)
