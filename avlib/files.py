@@ -87,4 +87,3 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-

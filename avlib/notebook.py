@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import avlib
+from avlib.device import device, title
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
 from avlib.parameters import check, variant
@@ -95,7 +96,7 @@ class Run:
         out = os.environ.get("AVLIB_OUT")
         self.results_folder = (Path(out) / "results" if out else CHECKOUT / "_build" / "results") / self.profile
         self.media_folder = Path(out) / "media" / self.profile if out else CHECKOUT / "notebooks" / "media"
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = device()
         self.values: dict[str, dict[str, Any]] = {}
         self.figures: dict[str, dict[str, Any]] = {}
         self.started = time.perf_counter()
@@ -155,7 +156,7 @@ class Run:
             "avlib": f"{avlib.__version__}, source {source}",
             "torch": torch.__version__,
             "python": platform.python_version(),
-            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU ({platform.machine()})",
+            "device": title(self.device),
             "seconds": round(time.perf_counter() - self.started, 1),
         }
         record = {"provenance": provenance, "values": self.values, "figures": self.figures}

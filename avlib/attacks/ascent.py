@@ -1,7 +1,6 @@
 """What sample-wise and universal attacks share: the loss of x + δ and its gradient with respect to δ alone."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from avlib.attacks.ball import Ball
 from avlib.errors import AvlibError
 from avlib.losses import Loss
+from avlib.models.tagger import tagger_of
 
 Forward = Callable[[Mapping[str, Tensor]], Tensor]
 Coordinates = list[Tensor]  # w of each ball
@@ -16,14 +16,14 @@ Coordinates = list[Tensor]  # w of each ball
 
 def forward_of(model: nn.Module, batch: Mapping[str, Tensor], attacked: Sequence[str]) -> Forward:
     """The logits as a function of the attacked modalities; a branch that is not attacked is encoded here, once."""
-    branches: Any = model
-    used = getattr(branches, "modalities", tuple(batch))
-    still = {name: x for name, x in batch.items() if name in used and name not in attacked}
-    if not still or not hasattr(branches, "encode"):
-        return lambda moving: model({**still, **moving})
+    tagger = tagger_of(model)
+
+    def encoded(part: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return tagger.encode(part) if tagger.uses(part) else {}
+
     with torch.no_grad():
-        fixed = branches.encode(still)
-    return lambda moving: branches.classify({**fixed, **branches.encode(moving)})
+        still = encoded({name: x for name, x in batch.items() if name not in attacked})
+    return lambda moving: tagger.classify({**still, **encoded(moving)})
 
 
 def deltas(balls: Sequence[Ball], ws: Coordinates) -> dict[str, Tensor]:

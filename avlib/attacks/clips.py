@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from avlib.attacks.perturbation import Perturbation
 from avlib.data.split import Batch, Split
+from avlib.device import bring, home
 from avlib.losses import Loss
+from avlib.models.tagger import tagger_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -33,9 +35,7 @@ class Clips:
         """This process's share of the clips at `indices` (the `whole` of them if asked), on the model's device."""
         if self.fabric is not None and not whole:
             indices = indices[self.fabric.global_rank :: self.fabric.world_size]
-        batch, labels = self.split.batch(indices)
-        device = next(iter(self.model.parameters()), labels).device
-        return {name: x.to(device) for name, x in batch.items()}, labels.to(device)
+        return bring(home(self.model), *tagger_of(self.model).view(self.split).batch(indices))
 
     def total(self, value: Tensor) -> Tensor:
         """Sum of `value` over the processes."""
@@ -48,5 +48,5 @@ class Clips:
         for chunk in indices.split(self.batch_size):
             batch, labels = self.read(chunk)
             if len(labels):
-                summed = summed + loss(self.model(perturbation.apply(batch)), labels).double().sum().cpu()
+                summed = summed + loss(self.model(perturbation.apply(batch)), labels).cpu().double().sum()
         return float(self.total(summed)) / len(indices)

@@ -25,29 +25,27 @@ def plain_errors() -> Iterator[None]:
 
 
 class OnDisk:
-    """A data set of an HDF5 file that stays on disk: indexing reads rows.  Opened at first use, so that it pickles."""
+    """A data set of an HDF5 file that stays on disk: indexing reads rows.  Opened at first use, so that it pickles.
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.path, self.name = path, name
+    `places` says which rows it has, ascending; all of them when left out.
+    """
+
+    def __init__(self, path: Path, name: str, places: np.ndarray | None = None) -> None:
+        self.path, self.name, self.places = path, name, places
         self._dataset: h5py.Dataset | None = None
 
     def __getstate__(self) -> dict:
-        return {"path": self.path, "name": self.name, "_dataset": None}
+        return {"path": self.path, "name": self.name, "places": self.places, "_dataset": None}
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._open().shape
+    def at(self, places: np.ndarray) -> "OnDisk":
+        """The rows at `places` alone, still on disk."""
+        return OnDisk(self.path, self.name, places if self.places is None else self.places[places])
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: object) -> np.ndarray:
-        try:
-            return self._open()[rows]
-        except OSError as error:
-            raise AvlibError(f"{self.path} is damaged: remove it and run again, it will be made anew") from error
-
-    def _open(self) -> h5py.Dataset:
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """The rows at `rows`, which must ascend."""
         if self._dataset is None:
             self._dataset = h5py.File(self.path, "r")[self.name]
-        return self._dataset
+        try:
+            return self._dataset[rows if self.places is None else self.places[rows]]
+        except OSError as error:
+            raise AvlibError(f"{self.path} is damaged: remove it and run again, it will be made anew") from error

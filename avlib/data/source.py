@@ -10,7 +10,6 @@ from avlib.data.split import Event, Media
 from avlib.features import LogMel
 
 SPLITS = ("train", "valid", "eval")
-MODALITIES = ("audio", "video")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """What every data set looks like to a model: three splits of labelled clips."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avlib.device import bring
 from avlib.errors import AvlibError
 from avlib.features import LogMel, Normalizer
+from avlib.provenance import digest
 
 Batch = dict[str, Tensor]
 
@@ -57,8 +59,8 @@ class Split:
         """The clips at `indices`, on this split's device: a batch keyed by modality, and labels (n, C)."""
         index = torch.as_tensor(indices, dtype=torch.long)
         rows = index if self.rows is None else self.rows[index]
-        batch = {name: _read(store, rows).to(self.device) for name, store in self.features.items()}
-        return batch, self.labels[index].to(self.device)
+        batch = {name: _read(store, rows) for name, store in self.features.items()}
+        return bring(self.device, batch, self.labels[index])
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Batch, Tensor]]:
         """All clips once, `size` at a time (the last batch may be smaller); shuffled by `generator` if there is one."""
@@ -69,6 +71,20 @@ class Split:
     def to(self, device: torch.device | str) -> "Split":
         """The same clips, whose batches come out on `device`; what is stored stays where it is."""
         return replace(self, device=device)
+
+    def only(self, modalities: Collection[str]) -> "Split":
+        """A view of the clips in which nothing but `modalities` is read, as far as the clips have them.
+
+        Raises
+        ------
+        AvlibError
+            When the clips have none of them.
+        """
+        features = {name: store for name, store in self.features.items() if name in modalities}
+        if not features:
+            here, asked = (", ".join(names) or "nothing" for names in (self.features, modalities))
+            raise AvlibError(f"the clips have {here}, and not {asked}: load the data set with modalities=({asked})")
+        return replace(self, features=features)
 
     def subset(self, indices: Sequence[int] | Tensor) -> "Split":
         """A view of the clips at `indices`, in that order."""
@@ -109,7 +125,8 @@ class AVData:
     """A data set: its splits, its classes, and what made its features.
 
     `implications` holds (child, parent) pairs of class names: whoever carries the first label carries the second.
-    `checksum` changes when any feature or label does.  `ledger` lists the clips that could not be read, with reasons.
+    `checksums` has one for each modality, which changes when any of its features does, and one for "labels" (with ids
+    and events).  `ledger` lists the clips that could not be read, with reasons.
     """
 
     name: str
@@ -119,10 +136,23 @@ class AVData:
     classes: tuple[str, ...]
     front_end: LogMel
     normalizer: Normalizer
-    checksum: str
+    checksums: Mapping[str, str]
     implications: tuple[tuple[str, str], ...] = ()
     ledger: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def checksum(self) -> str:
+        """One checksum of everything."""
+        return digest(self.checksums)
+
     def to(self, device: torch.device | str) -> "AVData":
         """The same data, whose batches come out on `device`."""
-        return replace(self, train=self.train.to(device), valid=self.valid.to(device), eval=self.eval.to(device))
+        return self._each(lambda split: split.to(device))
+
+    def only(self, modalities: Collection[str]) -> "AVData":
+        """The same data in `modalities` alone: `Split.only` of each split, and the checksums that are left."""
+        kept = {name: value for name, value in self.checksums.items() if name in (*modalities, "labels")}
+        return replace(self._each(lambda split: split.only(modalities)), checksums=kept)
+
+    def _each(self, change: Callable[[Split], Split]) -> "AVData":
+        return replace(self, train=change(self.train), valid=change(self.valid), eval=change(self.eval))

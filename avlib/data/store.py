@@ -1,182 +1,122 @@
-"""A data set rendered once, in parallel, into one HDF5 file, and read from there ever after."""
+"""A data set rendered once, in parallel, into one HDF5 file a modality, and read from there ever after."""
 
-import hashlib
+import importlib.util
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from pathlib import Path
 
-import h5py
 import numpy as np
-import pandas as pd
 import torch
 
 from avlib.data.media import BadMedia
-from avlib.data.ondisk import OnDisk, plain_errors
-from avlib.data.render import Fault, Row, rendered
-from avlib.data.source import MODALITIES, SPLITS, Clip, Source
+from avlib.data.modality import MODALITIES
+from avlib.data.read import Damaged, Stored, read
+from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import AVData, Event, Media, Split
+from avlib.data.write import ledger_of, write
 from avlib.errors import AvlibError
 from avlib.features import Normalizer
-from avlib.files import atomic, cache_dir, locked
-from avlib.provenance import digest, sources
+from avlib.files import cache_dir, locked
+from avlib.provenance import digest, sources, versions
 
-# Whatever happens here decides the content of a stored file, and so its name.
-CODE = ("avlib.features", *(f"avlib.data.{name}" for name in ("media", "render", "source", "split", "store")))
-IN_MEMORY = 500 * 2**20  # bytes of features up to which a data set is held in memory
+MAKERS = ("numpy", "scipy", "scikit-learn", "soundfile", "av", "torch", "torchaudio", "h5py")  # of rendered data
 
 
 def stored(source: Source, modalities: Sequence[str] = ("audio",)) -> AVData:
-    """The data set of `source`, read from the cache, rendered into it first if it is not there.
+    """The data set of `source`, read from the cache, each modality rendered into it first if it is not there.
 
     Clips are rendered one by one and on one thread each, so that neither the number of processes nor the other clips
-    decide a bit of them.  A file that cannot be read is removed and made again.
+    decide a bit of them.  A clip belongs to the set when all of `modalities` could be read.  A file that cannot be
+    read is removed and made again.
 
     Raises
     ------
     AvlibError
-        For an unknown modality, a training split without a readable clip, or a cache that cannot be written.
+        For an unknown modality, a split without a readable clip, or a cache that cannot be written.
     """
     wanted = tuple(name for name in MODALITIES if name in modalities)
     if not wanted or len(wanted) != len(modalities):
         raise AvlibError(f"modalities={tuple(modalities)!r}: choose one or both of {', '.join(MODALITIES)}, each once")
-    key = digest(source.key, source.sizes, repr(source.front_end), source.window, wanted, torch.__version__,
-                 sources(*CODE, *(module.__name__ for module in source.modules)))  # fmt: skip
-    path = cache_dir() / "data" / f"{source.name}-{key}.h5"
-    data = _read(path, source) if path.exists() else None
-    if data is None:
-        with locked(path):
-            data = _read(path, source) if path.exists() else None
-            if data is None:
-                _write(path, source, wanted)
-                data = _read(path, source)
-    if data is None:
-        raise AvlibError(f"{path} cannot be read back after it was written: the disk may be failing")
+    paths = {name: cache_dir() / "data" / f"{source.name}-{_key(source, name)}.{name}.h5" for name in wanted}
+    data = _joined(source, {name: _opened(path, source, name) for name, path in paths.items()})
     if data.ledger:
-        total = sum(source.sizes.values())
-        print(f"{source.name}: {len(data.ledger)} unreadable among {total} clips, see {_ledger(path)}", file=sys.stderr)
+        clips, total = len({clip for clip, _ in data.ledger}), sum(source.sizes.values())
+        ledgers = ", ".join(str(ledger_of(path)) for path in paths.values() if ledger_of(path).exists())
+        print(f"{source.name}: {clips} unreadable among {total} clips, see {ledgers}", file=sys.stderr)
     return data
 
 
-def _ledger(path: Path) -> Path:
-    return path.with_suffix(".ledger.csv")
+def source_key(source: Source) -> str:
+    """Digest of everything that decides what is rendered from `source`, in any modality."""
+    return _key(source, *MODALITIES)
 
 
-def _write(path: Path, source: Source, modalities: tuple[str, ...]) -> None:
-    for left in path.parent.glob(f".{path.stem}-*.part{path.suffix}"):
-        left.unlink(missing_ok=True)  # from a process that was killed: we hold the lock, so nobody writes it any more
-    ledger = list(source.faults())
-    # Without a chunk cache nothing is left to be flushed when the disk fills up, where HDF5 would crash at exit.
-    with atomic(path) as part, plain_errors(), h5py.File(part, "w", rdcc_nbytes=0) as file:
-        counts = dict.fromkeys(SPLITS, 0)
-        for split, rows in rendered(source, modalities):
-            ledger += [row for row in rows if isinstance(row, tuple)]
-            good = [row for row in rows if isinstance(row, dict)]
-            if good:
-                _append(file.require_group(split), good, counts[split], source.sizes[split])
-                counts[split] += len(good)
-        for split, count in counts.items():
-            if not count:
-                raise AvlibError(f"{source.name}: no readable clip in the {split} split; {_first(ledger)}")
-            for dataset in file[split].values():
-                dataset.resize(count, axis=0)
-        _normalise(file, source.front_end.mels)
-        file.attrs["ledger"] = json.dumps(ledger)
-        file.attrs["checksum"] = _checksum(file)
-    if ledger:
-        with atomic(_ledger(path)) as part:
-            pd.DataFrame(ledger, columns=["clip", "reason"]).to_csv(part, index=False)
+def _key(source: Source, *modalities: str) -> str:
+    makers = versions(*(name for name in MAKERS if name != "av" or importlib.util.find_spec("av")))
+    settings = {name: MODALITIES[name].settings(source) for name in modalities}
+    code = sources("avlib.data.write", *(module.__name__ for module in source.modules))
+    return digest(source.key, source.sizes, settings, makers, code)
 
 
-def _first(ledger: list[Fault]) -> str:
-    return f"{len(ledger)} could not be read, first {ledger[0][0]}: {ledger[0][1]}" if ledger else "it is empty"
-
-
-def _append(group: h5py.Group, rows: list[Row], start: int, size: int) -> None:
-    for name, first in rows[0].items():
-        if name not in group:
-            text = isinstance(first, str)
-            shape = np.shape(first)
-            group.create_dataset(
-                name, (size, *shape), h5py.string_dtype() if text else np.asarray(first).dtype,
-                chunks=(1, *shape) if shape else True, maxshape=(size, *shape), fletcher32=not text,
-            )  # fmt: skip
-        group[name][start : start + len(rows)] = [row[name] for row in rows]
-
-
-def _blocks(dataset: h5py.Dataset) -> Iterator[slice]:
-    return (slice(i, min(i + 256, len(dataset))) for i in range(0, len(dataset), 256))
-
-
-def _normalise(file: h5py.File, mels: int) -> None:
-    """Z-score the audio in place, by the training split; both moments are kept in the file."""
-    normalizer = Normalizer(torch.zeros(mels), torch.ones(mels))
-    if "audio" in file["train"]:
-        train = file["train/audio"]
-        normalizer = Normalizer.fit(torch.from_numpy(train[block]) for block in _blocks(train))
-        for split in SPLITS:
-            audio = file[split]["audio"]
-            for block in _blocks(audio):
-                audio[block] = normalizer(torch.from_numpy(audio[block])).numpy()
-    file.attrs["mean"], file.attrs["std"] = normalizer.mean.numpy(), normalizer.std.numpy()
-
-
-def _checksum(file: h5py.File) -> str:
-    total = hashlib.sha256()
-    for split in SPLITS:
-        for name, dataset in sorted(file[split].items()):
-            for block in _blocks(dataset):
-                values = dataset.asstr()[block].tolist() if name in ("id", "events") else dataset[block]
-                total.update(digest(name, values).encode())
-    return total.hexdigest()[:16]
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-def _read(path: Path, source: Source) -> AVData | None:
-    """The stored data set; None, and the file removed, when it is damaged."""
+def _opened(path: Path, source: Source, modality: str) -> Stored:
     try:
-        with h5py.File(path, "r") as file:
-            features = [file[split][name] for split in SPLITS for name in MODALITIES if name in file[split]]
-            small = sum(dataset.nbytes for dataset in features) <= IN_MEMORY
-            splits = {split: _split(file[split], path, source, small) for split in SPLITS}
-            mean, std = (torch.from_numpy(file.attrs[name]) for name in ("mean", "std"))
-            ledger = tuple((clip, reason) for clip, reason in json.loads(file.attrs["ledger"]))
-            checksum = str(file.attrs["checksum"])
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        if isinstance(error, PermissionError):
-            raise AvlibError(f"cannot read {path}: permission denied; set AVLIB_CACHE to a folder of yours") from error
-        print(f"{path} is damaged: removed, and made again", file=sys.stderr)
-        path.unlink(missing_ok=True)
-        return None
+        return read(path)
+    except (Damaged, FileNotFoundError):
+        pass  # dealt with below, where no other process can be at it
+    with locked(path):
+        try:
+            return read(path)
+        except Damaged as error:
+            print(f"{error}: removed, and made again", file=sys.stderr)
+            path.unlink()
+        except FileNotFoundError:
+            pass
+        write(path, source, modality)
+        try:
+            return read(path)
+        except Damaged as error:
+            raise AvlibError(f"{path} cannot be read back after it was written: the disk may be failing") from error
+
+
+def _joined(source: Source, parts: dict[str, Stored]) -> AVData:
+    """The clips that all of `parts` have, as one data set."""
+    rows = {split: reduce(np.intersect1d, [part.splits[split].rows for part in parts.values()]) for split in SPLITS}
+    for split, common in rows.items():
+        if not len(common):
+            raise AvlibError(f"{source.name}: no clip of the {split} split can be read in {' and '.join(parts)}")
+
+    def checksum(part: Stored, whole: str) -> str:
+        return (
+            whole if all(len(part.splits[split].rows) == len(rows[split]) for split in SPLITS) else digest(whole, rows)
+        )
+
+    first = next(iter(parts.values()))
+    unit = Normalizer(torch.zeros(source.front_end.mels), torch.ones(source.front_end.mels))
     return AVData(
         name=source.name,
-        **splits,
+        **{split: _split(source, parts, split, common) for split, common in rows.items()},
         classes=source.classes,
         front_end=source.front_end,
-        normalizer=Normalizer(mean, std),
-        checksum=checksum,
+        normalizer=next((part.normalizer for part in parts.values() if part.normalizer), unit),
+        checksums={name: checksum(part, part.features) for name, part in parts.items()}
+        | {"labels": checksum(first, first.labels)},
         implications=source.implications,
-        ledger=ledger,
+        ledger=tuple(dict.fromkeys(fault for part in parts.values() for fault in part.ledger)),
     )
 
 
-def _split(group: h5py.Group, path: Path, source: Source, small: bool) -> Split:
-    split = os.path.basename(group.name)
-    present = tuple(name for name in MODALITIES if name in group)
-    events = [json.loads(text) for text in group["events"].asstr()[:]]
-    rows = group["row"][:].tolist()
+def _split(source: Source, parts: dict[str, Stored], split: str, rows: np.ndarray) -> Split:
+    tables = {name: part.splits[split].at(rows) for name, part in parts.items()}
+    first = next(iter(tables.values()))
+    events = [json.loads(text) for text in first.events]
     return Split(
-        features={
-            name: torch.from_numpy(group[name][:]) if small else OnDisk(path, group[name].name) for name in present
-        },
-        labels=torch.from_numpy(group["labels"][:]),
-        ids=tuple(group["id"].asstr()[:]),
+        features={name: table.features for name, table in tables.items()},
+        labels=first.labels,
+        ids=tuple(first.ids),
         events=None if events[0] is None else tuple(tuple(Event(*event) for event in clip) for clip in events),
-        render=partial(_media, source.clip, present, split, rows),
+        render=partial(_media, source.clip, tuple(parts), split, rows.tolist()),
     )
 
 
@@ -184,6 +124,6 @@ def _media(
     clip: Callable[[str, int, tuple[str, ...]], Clip], present: tuple[str, ...], split: str, rows: list[int], i: int
 ) -> Media:
     try:
-        return clip(split, rows[i], MODALITIES).media
+        return clip(split, rows[i], tuple(MODALITIES)).media
     except BadMedia:  # a sound file has no picture: what was stored can be read in any case
         return clip(split, rows[i], present).media

@@ -1,4 +1,4 @@
-"""Models that tag clips: logits for every class, behind `encode` and `classify`."""
+"""Models that tag clips: a branch for each modality behind `encode`, a head behind `classify`."""
 
 from avlib.models.crnn import CRNN
 from avlib.models.csn import CSN
@@ -6,17 +6,18 @@ from avlib.models.linear import LinearTagger, fit_linear
 from avlib.models.pooling import POOLINGS, Frames, Head, log_weights, pool
 from avlib.models.resnet import ResNet
 from avlib.models.sizes import sized
-from avlib.models.tagger import AudioTagger
+from avlib.models.tagger import Branch, Tagger
 
 __all__ = [
     "CRNN",
     "CSN",
     "POOLINGS",
-    "AudioTagger",
+    "Branch",
     "Frames",
     "Head",
     "LinearTagger",
     "ResNet",
+    "Tagger",
     "fit_linear",
     "log_weights",
     "pool",

@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from avlib.errors import AvlibError
+from avlib.models.tagger import Branch
 
 POOLS = ((2, 2), (2, 2), (1, 2), (1, 2), (1, 2))  # (time, frequency) after every second convolution
 
 
-class ConvFront(nn.Module):
+class ConvFront(Branch):
     """Ten 3×3 convolutions (batch norm, ReLU) and five max-pools: (N, T, F) → (N, T // 4, width).
 
     Channels double as frequency halves, from 2·width/F on, so that a frame always has `width` numbers in the end
@@ -24,7 +25,7 @@ class ConvFront(nn.Module):
     """
 
     def __init__(self, mels: int = 64, width: int = 1024) -> None:
-        super().__init__()
+        super().__init__(width=width, sizes=(mels,), shortest=4)
         if mels < 32 or mels % 32:
             raise AvlibError(f"mels={mels} does not fit five poolings of frequency by 2; take a multiple of 32")
         if width < 1 or 2 * width % mels:
@@ -44,6 +45,6 @@ class ConvFront(nn.Module):
                 nn.init.xavier_uniform_(layer.weight)
         nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)  # a fifth faster on CPUs
 
-    def forward(self, audio: Tensor) -> Tensor:
-        maps = self.layers(audio.unsqueeze(1))  # (N, T, F) -> (N, 1, T, F) -> (N, 16·width/F, T // 4, F / 32)
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.layers(x.unsqueeze(1))  # (N, T, F) -> (N, 1, T, F) -> (N, 16·width/F, T // 4, F / 32)
         return maps.transpose(1, 2).flatten(2)  # -> (N, T // 4, channels · F / 32 = width)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from avlib.errors import AvlibError
 from avlib.models.conv import ConvFront
 from avlib.models.pooling import Head
-from avlib.models.tagger import AudioTagger
+from avlib.models.tagger import Branch, Tagger
 
 
 class Block(nn.Module):
@@ -41,8 +41,41 @@ class Block(nn.Module):
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))  # (N, T, d)
 
 
-class CSN(AudioTagger):
-    """Convolutional self-attention network: conv front → two transformer blocks → pooling over time.
+class SelfAttentive(Branch):
+    """Conv front → two transformer blocks: (N, T, mels) → (N, T // 4, width); see `CSN` for the options."""
+
+    depth = 2
+
+    def __init__(
+        self,
+        mels: int,
+        width: int,
+        *,
+        tied: bool,
+        positional: bool,
+        heads: int,
+        dropout: float,
+        transformer_dropout: float,
+    ) -> None:
+        front = ConvFront(mels, width)
+        super().__init__(width=width, sizes=front.sizes, shortest=front.shortest)
+        self.mels, self.positional = mels, positional
+        self.front = front
+        self.dropout = nn.Dropout(dropout)
+        distinct = 1 if tied else self.depth
+        self.blocks = nn.ModuleList(Block(width, heads, transformer_dropout) for _ in range(distinct))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.positional:
+            x = math.sqrt(self.mels) * x + _sinusoid(x)
+        x = self.dropout(self.front(x))  # (N, T, F) -> (N, T // 4, width)
+        for i in range(self.depth):
+            x = self.blocks[i % len(self.blocks)](x)  # (N, T // 4, width)
+        return x
+
+
+class CSN(Tagger):
+    """Convolutional self-attention network on sound: a `SelfAttentive` branch → pooling over time.
 
     `tied` applies one block twice, as the released code does; the paper describes two.  `positional` adds a
     sinusoid to the √F-fold input, the released option that the paper leaves off.  `dropout` follows the conv
@@ -55,9 +88,6 @@ class CSN(AudioTagger):
     >>> CSN(classes=5, width=64)({"audio": torch.zeros(2, 100, 64)}).shape
     torch.Size([2, 5])
     """
-
-    shortest = 4
-    depth = 2
 
     def __init__(
         self,
@@ -72,22 +102,16 @@ class CSN(AudioTagger):
         transformer_dropout: float = 0.75,
         pooling: str = "attention",
     ) -> None:
-        super().__init__()
-        self.mels = mels
-        self.positional = positional
-        self.front = ConvFront(mels, width)
-        self.dropout = nn.Dropout(dropout)
-        distinct = 1 if tied else self.depth
-        self.blocks = nn.ModuleList(Block(width, heads, transformer_dropout) for _ in range(distinct))
-        self.head = Head(width, classes, pooling)
-
-    def sequence(self, audio: Tensor) -> Tensor:
-        if self.positional:
-            audio = math.sqrt(self.mels) * audio + _sinusoid(audio)
-        x = self.dropout(self.front(audio))  # (N, T, F) -> (N, T // 4, width)
-        for i in range(self.depth):
-            x = self.blocks[i % len(self.blocks)](x)  # (N, T // 4, width)
-        return x
+        branch = SelfAttentive(
+            mels,
+            width,
+            tied=tied,
+            positional=positional,
+            heads=heads,
+            dropout=dropout,
+            transformer_dropout=transformer_dropout,
+        )
+        super().__init__({"audio": branch}, Head(width, classes, pooling))
 
 
 def _sinusoid(like: Tensor) -> Tensor:

@@ -5,12 +5,31 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from avlib.data.split import Batch, Split
+from avlib.data.split import Split
 from avlib.errors import AvlibError
 from avlib.losses import bce
+from avlib.models.pooling import Frames
+from avlib.models.tagger import Identity, Tagger
 
 
-class LinearTagger(nn.Module):
+class Template(nn.Linear):
+    """One weight for each cell of a clip and class, (N, T, d) → (N, C): a head that looks at the clip as a whole."""
+
+    def forward(self, encoding: Tensor) -> Tensor:
+        return super().forward(self.pooled(encoding))
+
+    def pooled(self, encoding: Tensor) -> Tensor:
+        """The clip as it is, flattened: (N, T · d)."""
+        return encoding.flatten(1)
+
+    def frames(self, encoding: Tensor) -> Frames:
+        """What each frame adds to the logits: z_t = T·w_t·x_t + b, of which the clip's logit is the plain mean."""
+        _, time, width = encoding.shape
+        logits = time * torch.einsum("ntd,ctd->ntc", encoding, self.weight.unflatten(1, (time, width))) + self.bias
+        return Frames(logits, torch.full_like(logits, 1 / time))
+
+
+class LinearTagger(Tagger):
     """logits = W·x + b on the flattened log-mel x (frames × mels), with zero weights until fitted.
 
     A perturbation δ moves the logit of class c by exactly w_c·δ, whatever the clip: closed forms of the worst δ and
@@ -18,45 +37,19 @@ class LinearTagger(nn.Module):
     constant to each class.
     """
 
+    head: Template
+
     def __init__(self, classes: int, frames: int, mels: int) -> None:
-        super().__init__()
-        self.frames, self.mels = frames, mels
-        self.head = nn.Linear(frames * mels, classes)
+        branch = Identity(width=mels, sizes=(mels,), shortest=frames, longest=frames)
+        super().__init__({"audio": branch}, Template(frames * mels, classes))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+        self.shape = frames, mels
 
     @property
     def templates(self) -> Tensor:
         """The weights as pictures, (C, frames, mels)."""
-        return self.head.weight.unflatten(1, (self.frames, self.mels))
-
-    def encode(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The audio itself: ``{"audio": (N, frames, mels)}``.
-
-        Raises
-        ------
-        AvlibError
-            When the batch has no audio, or audio of another shape than the weights.
-        """
-        shape = tuple(batch["audio"].shape) if "audio" in batch else None
-        if shape is None or shape[1:] != (self.frames, self.mels):
-            raise AvlibError(f"LinearTagger takes audio of shape (clips, {self.frames}, {self.mels}), got {shape}")
-        return {"audio": batch["audio"]}
-
-    def classify(self, encodings: Mapping[str, Tensor]) -> Tensor:
-        """Clip logits (N, C)."""
-        return self.head(encodings["audio"].flatten(1))
-
-    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
-        return self.classify(self.encode(batch))
-
-    def bottleneck(self, batch: Batch) -> Tensor:
-        """What the head sees as a sequence: the audio, (N, frames, mels)."""
-        return self.encode(batch)["audio"]
-
-    def pooled(self, batch: Batch) -> Tensor:
-        """What the head sees as one vector: the flattened audio, (N, frames · mels)."""
-        return self.bottleneck(batch).flatten(1)
+        return self.head.weight.unflatten(1, self.shape)
 
 
 def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> LinearTagger:
@@ -66,8 +59,8 @@ def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> 
     clips, so L-BFGS runs over one number a clip and class along the principal axes of the clips (variances s²/N),
     scaled by √(s²/4N + penalty): there the Hessian starts as the identity.
     """
-    batch, labels = split.batch(range(len(split)))
-    audio = batch["audio"].flatten(1).double()
+    batch, labels = split.only(["audio"]).batch(range(len(split)))
+    audio, labels = batch["audio"].flatten(1).cpu().double(), labels.cpu().double()  # Apple's GPU has no float64
     mean = audio.mean(dim=0)
     squares, axes = torch.linalg.eigh((audio - mean) @ (audio - mean).T)
     squares = squares.clamp(min=0)
@@ -81,7 +74,7 @@ def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> 
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        losses = bce(coordinates @ weights + bias, labels.double())
+        losses = bce(coordinates @ weights + bias, labels)
         loss = labels.shape[1] * losses.mean() + penalty / 2 * (scale[:, None] * weights).square().sum()
         loss.backward()
         return loss
@@ -94,7 +87,7 @@ def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> 
         solution = (weights.T * back) @ axes.T @ (audio - mean)
         model.head.weight.copy_(solution)
         model.head.bias.copy_(bias - solution @ mean)
-    return model.eval().to(labels.device)
+    return model.eval().to(batch["audio"].device)
 
 
 def dual_norm(weights: Tensor, norm: float) -> Tensor:
@@ -149,7 +142,7 @@ def nearest_flip(model: LinearTagger, batch: Mapping[str, Tensor], target: int, 
     logits = model(batch).detach()[:, target]
     direction = dual_vector(model.head.weight.detach()[target], norm)
     length = -logits.sign() * radius(model, batch, norm)[:, target]
-    return (length[:, None] * direction).unflatten(1, (model.frames, model.mels))
+    return (length[:, None] * direction).unflatten(1, model.shape)
 
 
 def _conjugate(norm: float) -> float:

@@ -100,6 +100,13 @@ class Head(nn.Module):
         logits, attention = self._logits(encoding)
         return Frames(logits, log_weights(self.pooling, logits, attention).exp())
 
+    def pooled(self, encoding: Tensor) -> Tensor:
+        """One vector a clip, (N, d): the frames under their attention, averaged over the classes; else their mean."""
+        if self.attention is None:
+            return encoding.mean(dim=1)
+        weights = self.frames(encoding).weights.mean(dim=2, keepdim=True)  # (N, T, 1)
+        return (weights * encoding).sum(dim=1)
+
     def _logits(self, encoding: Tensor) -> tuple[Tensor, Tensor | None]:
         z = _full(self.event(encoding))  # (N, T, d) -> (N, T, C)
         return z, None if self.attention is None else _full(self.attention(encoding))

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from avlib.errors import AvlibError
 from avlib.models.pooling import Head
-from avlib.models.tagger import AudioTagger
+from avlib.models.tagger import Branch, Tagger
 
 LAYERS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
@@ -32,8 +32,41 @@ class Residual(nn.Module):
         return (self.residual(x) + self.shortcut(x)).relu()  # (N, C, T, F) -> (N, C′, T / stride, F / stride)
 
 
-class ResNet(AudioTagger):
-    """Residual network of depth 18, 34 or 50 in torchvision's layout, with a head that pools over time.
+class Stages(Branch):
+    """The residual network up to its last stage, frequency averaged away: (N, T, mels) → (N, ⌈T / 16⌉, width)."""
+
+    def __init__(self, mels: int, depth: int, stem: int) -> None:
+        if depth not in LAYERS:
+            raise AvlibError(f"depth={depth} is no ResNet here; choose one of {', '.join(map(str, LAYERS))}")
+        expansion = 4 if depth >= 50 else 1
+        super().__init__(width=(stem << 3) * expansion, sizes=(mels,))
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, stem, 7, padding=3, bias=False),
+            nn.BatchNorm2d(stem),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, stride=2, padding=1),
+        )
+        blocks: list[nn.Module] = []
+        channels = stem
+        for stage, count in enumerate(LAYERS[depth]):
+            for i in range(count):
+                stride = 2 if stage > 0 and i == 0 else 1
+                blocks.append(Residual(channels, stem << stage, stride, bottleneck=expansion > 1))
+                channels = (stem << stage) * expansion
+        self.blocks = nn.Sequential(*blocks)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)  # a quarter faster on CPUs
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x.unsqueeze(1))  # (N, T, F) -> (N, 1, T, F) -> (N, stem, T / 2, F / 2)
+        x = self.blocks(x)  # -> (N, d, T / 16, F / 16), halves rounded up
+        return x.mean(dim=3).transpose(1, 2)  # -> (N, T / 16, d)
+
+
+class ResNet(Tagger):
+    """Residual network of depth 18, 34 or 50 in torchvision's layout on sound, with a head that pools over time.
 
     The 7×7 stem has one input channel and stride 1; frequency is averaged away after the last stage.
     `stem` is the width of the first stage (64 in the paper); later ones have 2, 4 and 8 times as many channels.
@@ -46,40 +79,11 @@ class ResNet(AudioTagger):
     torch.Size([2, 5])
     """
 
-    shortest = 1
-
     def __init__(
         self, classes: int, mels: int = 64, *, depth: int = 50, stem: int = 64, pooling: str = "attention"
     ) -> None:
-        super().__init__()
-        if depth not in LAYERS:
-            raise AvlibError(f"depth={depth} is no ResNet here; choose one of {', '.join(map(str, LAYERS))}")
-        self.mels = mels
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, stem, 7, padding=3, bias=False),
-            nn.BatchNorm2d(stem),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2, padding=1),
-        )
-        bottleneck = depth >= 50
-        blocks: list[nn.Module] = []
-        channels = stem
-        for stage, count in enumerate(LAYERS[depth]):
-            for i in range(count):
-                stride = 2 if stage > 0 and i == 0 else 1
-                blocks.append(Residual(channels, stem << stage, stride, bottleneck=bottleneck))
-                channels = (stem << stage) * (4 if bottleneck else 1)
-        self.blocks = nn.Sequential(*blocks)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)  # a quarter faster on CPUs
-        self.head = Head(channels, classes, pooling)
-
-    def sequence(self, audio: Tensor) -> Tensor:
-        x = self.stem(audio.unsqueeze(1))  # (N, T, F) -> (N, 1, T, F) -> (N, stem, T / 2, F / 2)
-        x = self.blocks(x)  # -> (N, d, T / 16, F / 16), halves rounded up
-        return x.mean(dim=3).transpose(1, 2)  # -> (N, T / 16, d)
+        branch = Stages(mels, depth, stem)
+        super().__init__({"audio": branch}, Head(branch.width, classes, pooling))
 
 
 def _conv(before: int, after: int, kernel: int, stride: int) -> nn.Conv2d:

@@ -8,12 +8,12 @@ from avlib.errors import AvlibError
 from avlib.models.crnn import CRNN
 from avlib.models.csn import CSN
 from avlib.models.resnet import ResNet
-from avlib.models.tagger import AudioTagger
+from avlib.models.tagger import Tagger
 
 WIDTH = {"smoke": 64, "laptop": 128, "full": 256, "paper": 1024}
 
 
-def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[], AudioTagger]:
+def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[], Tagger]:
     """A factory of the model `kind` ("csn", "crnn" or "resnet") at the size of `profile`; `options` go to the model.
 
     At `paper` the sizes are those of P1, section 5; below it they shrink with the data, and so does CSN's dropout

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from avlib.data.split import AVData, Split
 from avlib.errors import AvlibError
 from avlib.files import atomic, cache_dir, locked
+from avlib.models.tagger import tagger_of
 from avlib.provenance import digest, sources
 from avlib.training import loop
 from avlib.training.checkpoint import Damaged, fill, read, write
@@ -45,10 +46,12 @@ def trained(
         cache cannot be written, or training fails.
     """
     fabric = fabric or loop.default_fabric()
-    facts = describe(factory, data, recipe, seed, fabric)
-    weights = cache_dir() / "models" / f"{facts['factory'].rpartition('.')[2]}-{digest(facts)}.safetensors"
+    _named(factory)  # refused before anything is built
     with loop.seeded(seed, 0, fabric.device):
         model = factory()
+    data = tagger_of(model).view(data)
+    facts = describe(factory, data, recipe, seed, fabric)
+    weights = cache_dir() / "models" / f"{facts['factory'].rpartition('.')[2]}-{digest(facts)}.safetensors"
     with contextlib.suppress(Damaged):  # it is dealt with below, where no other process can be at it
         if (history := _load(weights, model)) is not None:
             return model.to(fabric.device), history
@@ -66,7 +69,29 @@ def trained(
 def describe(
     factory: Callable[[], nn.Module], data: AVData, recipe: Recipe, seed: int, fabric: Fabric
 ) -> dict[str, Any]:
-    """Everything that decides the weights of `trained`, as plain values."""
+    """Everything that decides the weights of `trained`, as plain values; `data` as the model views it."""
+    target, arguments = _named(factory)
+    return {
+        "factory": f"{target.__module__}.{target.__qualname__}",
+        "arguments": arguments,
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+        "data": {
+            "name": data.name,
+            "checksums": dict(data.checksums),
+            "train": _clips(data.train),
+            "valid": _clips(data.valid),
+        },
+        "precision": fabric._precision.precision,
+        "device": fabric.device.type,
+        "processes": fabric.world_size,
+        "torch": torch.__version__,
+        "sources": sources(target.__module__, loop.__name__),
+    }
+
+
+def _named(factory: Callable[[], nn.Module]) -> tuple[Callable[..., nn.Module], dict[str, Any]]:
+    """What `factory` calls, and with which arguments, defaults included."""
     target = factory.func if isinstance(factory, functools.partial) else factory
     name = f"{target.__module__}.{target.__qualname__}"
     if "<" in name or not hasattr(sys.modules.get(target.__module__), "__file__"):
@@ -81,23 +106,7 @@ def describe(
         json.dumps(bound.arguments)
     except TypeError as error:
         raise AvlibError(f"factory {name} has an argument that is no plain value ({error})") from error
-    return {
-        "factory": name,
-        "arguments": bound.arguments,
-        "recipe": dataclasses.asdict(recipe),
-        "seed": seed,
-        "data": {
-            "name": data.name,
-            "checksum": data.checksum,
-            "train": _clips(data.train),
-            "valid": _clips(data.valid),
-        },
-        "precision": fabric._precision.precision,
-        "device": fabric.device.type,
-        "processes": fabric.world_size,
-        "torch": torch.__version__,
-        "sources": sources(target.__module__, loop.__name__),
-    }
+    return target, bound.arguments
 
 
 def _clips(split: Split) -> str:

@@ -8,13 +8,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from avlib.data.split import AVData, Batch, Split
-from avlib.models import POOLINGS, AudioTagger, Head
+from avlib.models import POOLINGS, Head
+from avlib.models.tagger import Identity, Tagger, tagger_of
 from avlib.provenance import digest
 from avlib.training.cache import trained
 from avlib.training.predict import predict
 from avlib.training.recipe import Recipe
 
 Look = Callable[[Batch], Tensor]
+ENCODED = "encoding"  # the modality of clips that a model has encoded
 
 
 class _Through(nn.Module):
@@ -39,11 +41,11 @@ def observed(model: nn.Module, split: Split, look: Look) -> Tensor:
     >>> observed(nn.Linear(1, 1), split, lambda batch: batch["audio"].mean(dim=1)).shape
     torch.Size([3, 2])
     """
-    return predict(_Through(model, look), split)
+    return predict(_Through(model, look), tagger_of(model).view(split))
 
 
-def encoded(model: AudioTagger, data: AVData, look: Look | None = None) -> AVData:
-    """`data` as the head of `model` meets it: sequences (N, T′, d) in place of spectrograms, under the key "audio".
+def encoded(model: Tagger, data: AVData, look: Look | None = None) -> AVData:
+    """`data` as the head of `model` meets it: sequences (N, T′, d) as their one modality, "encoding".
 
     `look` takes the sequences from another place inside the model; the bottleneck when left out.  Each split is
     encoded once and held in memory, with its labels, events and sound.
@@ -53,33 +55,26 @@ def encoded(model: AudioTagger, data: AVData, look: Look | None = None) -> AVDat
     for name in ("train", "valid", "eval"):
         split: Split = getattr(data, name)
         media = None if split.render is None else split.media
-        features = {"audio": observed(model, split, look)}
+        features = {ENCODED: observed(model, split, look)}
         splits[name] = replace(split, features=features, render=media, rows=None)
-    held = [split.features["audio"] for split in splits.values()]
-    return replace(data, **splits, checksum=digest(data.checksum, *held))
+    held = [split.features[ENCODED] for split in splits.values()]
+    return replace(data, **splits, checksums={ENCODED: digest(held), "labels": data.checksums["labels"]})
 
 
-class HeadOnly(AudioTagger):
-    """A head that takes its "audio" (N, T′, d) as encoded already: all that is trained on frozen encodings.
+class HeadOnly(Tagger):
+    """A head on clips that are encoded already, (N, T′, width): all that is trained on frozen encodings.
 
     >>> import torch
-    >>> HeadOnly(width=16, classes=3, pooling="average")({"audio": torch.zeros(2, 25, 16)}).shape
+    >>> HeadOnly(width=16, classes=3, pooling="average")({"encoding": torch.zeros(2, 25, 16)}).shape
     torch.Size([2, 3])
     """
 
-    shortest = 1
-
     def __init__(self, width: int, classes: int, pooling: str = "attention") -> None:
-        super().__init__()
-        self.mels = width
-        self.head = Head(width, classes, pooling)
-
-    def sequence(self, audio: Tensor) -> Tensor:
-        return audio
+        super().__init__({ENCODED: Identity(width=width, sizes=(width,))}, Head(width, classes, pooling))
 
 
 def heads(frozen: AVData, recipe: Recipe, seed: int = 0, poolings: Sequence[str] = POOLINGS) -> dict[str, HeadOnly]:
     """A head for each pooling, trained on the `encoded` data alone, or taken from the cache: as `trained`."""
     batch, labels = frozen.train.batch([0])
-    sizes = batch["audio"].shape[2], labels.shape[1]
+    sizes = batch[ENCODED].shape[2], labels.shape[1]
     return {name: trained(partial(HeadOnly, *sizes, name), frozen, recipe, seed)[0] for name in poolings}

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from avlib.data.split import AVData, Batch, Split
+from avlib.device import bring, device
 from avlib.errors import AvlibError
 from avlib.features import spec_augment
 from avlib.losses import bce
 from avlib.metrics import tagging
+from avlib.models.tagger import tagger_of
 from avlib.training.checkpoint import Damaged, pack, read, unpack, write
 from avlib.training.predict import predict
 from avlib.training.recipe import Recipe
@@ -28,16 +30,17 @@ log = logging.getLogger("avlib")
 
 
 def default_fabric() -> Fabric:
-    """One device: a GPU in bfloat16 where it can, else the CPU in float32."""
+    """This machine's device: an NVIDIA GPU in bfloat16 where it can, else float32."""
     half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    return Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if half else "32-true")
+    return Fabric(accelerator=device().type, devices=1, precision="bf16-mixed" if half else "32-true")
 
 
 @contextlib.contextmanager
 def seeded(seed: int, stage: int, device: torch.device) -> Iterator[torch.Generator]:
     """A generator for stage `stage` of run `seed`; the global one, that dropout draws from, is lent and given back."""
     number = int(np.random.SeedSequence([seed, stage]).generate_state(1)[0])
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    elsewhere = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(elsewhere, device_type=device.type):
         torch.manual_seed(number)
         yield torch.Generator().manual_seed(number)
 
@@ -65,6 +68,7 @@ def train(
     """
     if not len(data.train):
         raise AvlibError(f"data set {data.name!r} has no training clips")
+    data = tagger_of(model).view(data)
     fabric = fabric or default_fabric()
     adam = torch.optim.Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
     wrapped, optimizer = fabric.setup(model, adam)
@@ -117,7 +121,7 @@ def _batches(
         if "audio" in batch and (recipe.freq_mask or recipe.time_mask):
             audio = spec_augment(batch["audio"], freq=recipe.freq_mask, time=recipe.time_mask, generator=generator)
             batch = {**batch, "audio": audio}
-        yield fabric.to_device((batch, labels))
+        yield bring(fabric.device, batch, labels)
 
 
 def _validate(model: nn.Module, split: Split) -> dict[str, float]:

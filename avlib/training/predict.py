@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from avlib.attacks.attacking import attacking
 from avlib.data.split import Batch, Split
+from avlib.device import bring, home
+from avlib.models.tagger import tagger_of
 
 Attack = Callable[[Batch, Tensor], Batch]
 
@@ -14,16 +16,15 @@ Attack = Callable[[Batch, Tensor], Batch]
 def predict(model: nn.Module, split: Split, attack: Attack | None = None, batch_size: int = 256) -> Tensor:
     """Logits of every clip of `split`, float32 (N, C) on the CPU, each batch as `attack(batch, labels)` leaves it.
 
-    The model stands still meanwhile (`attacking`), and all its flags are put back.  It computes on the device of its
-    parameters.  Logits do not depend on `batch_size`, but for rounding.
+    The model stands still meanwhile (`attacking`), and all its flags are put back.  It computes on its own device, and
+    only the modalities that it uses are read.  Logits do not depend on `batch_size`, but for rounding.
     """
-    device = next(model.parameters()).device
     parts = []
     with attacking(model):
-        for clean, labels in split.batches(batch_size):
-            batch = {name: values.to(device) for name, values in clean.items()}
+        for clips in tagger_of(model).view(split).batches(batch_size):
+            batch, labels = bring(home(model), *clips)
             if attack is not None:
-                batch = attack(batch, labels.to(device))
+                batch = attack(batch, labels)
             with torch.no_grad():
                 parts.append(model(batch).float().cpu())
     return torch.cat(parts)

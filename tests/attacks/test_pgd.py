@@ -237,13 +237,35 @@ def test_a_model_that_ignores_the_attacked_modality_is_named():
         pgd(Blind(), batch(), truth(batch()), {"audio": Threat(2, 1.0)}, steps=1)
 
 
-def test_five_axes_of_pixels():
+@pytest.mark.parametrize("over", ["clip", "frame"])
+def test_five_axes_of_pixels_reach_the_best_that_the_ball_and_the_box_allow(over):
+    """In a linear model of pixels (N, W, k, 3, H, W′) the best δ of ℓ∞ is known: ε against each weight, cut at the box."""
+    x = {"video": torch.rand(2, 3, 2, 3, 4, 4, generator=gen())}
+    weight = torch.randn(3, 2, 3, 4, 4, generator=gen(1))
+
     class Pixels(torch.nn.Module):
         def forward(self, batch):
-            return batch["video"].flatten(1).tanh().sum(dim=1, keepdim=True)
+            return 0.1 * (batch["video"] * weight).flatten(1).sum(dim=1, keepdim=True)
 
-    x = {"video": torch.rand(2, 3, 2, 3, 4, 4, generator=gen())}
-    threat = Threat(math.inf, 8 / 255, bounds=(0.0, 1.0))
+    threat = Threat(math.inf, 8 / 255, over=over, bounds=(0.0, 1.0))
     found = pgd(Pixels(), x, torch.ones(2, 1), {"video": threat}, steps=5)
-    checks.inside(x["video"], found.delta["video"], threat)
-    assert found.batch["video"].shape == x["video"].shape
+    best = (x["video"] - 8 / 255 * weight.sign()).clamp(0, 1)
+    assert float((best - x["video"]).abs().max()) > 0.03
+    torch.testing.assert_close(found.batch["video"], best, atol=1e-6, rtol=0)
+    torch.testing.assert_close(found.loss, bce(Pixels()({"video": best}), torch.ones(2, 1)))
+
+
+def test_five_axes_of_pixels_have_one_ball_a_clip_or_one_a_window():
+    """ℓ2 in a linear model: ε along w / ‖w‖, over all axes after N, or over all after N and the windows."""
+    x = {"video": torch.rand(2, 3, 2, 3, 4, 4, generator=gen())}
+    weight = torch.randn(3, 2, 3, 4, 4, generator=gen(1))
+
+    class Pixels(torch.nn.Module):
+        def forward(self, batch):
+            return 0.1 * (batch["video"] * weight).flatten(1).sum(dim=1, keepdim=True)
+
+    rows = {"clip": weight.norm(), "frame": weight.flatten(1).norm(dim=1).reshape(3, 1, 1, 1, 1)}
+    for over, length in rows.items():
+        found = pgd(Pixels(), x, torch.ones(2, 1), {"video": Threat(2, 0.5, over=over)}, steps=5)
+        best = (-0.5 * weight / length).expand(2, 3, 2, 3, 4, 4)
+        torch.testing.assert_close(found.delta["video"], best, atol=1e-5, rtol=1e-4)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from avlib.data.split import Split
+from avlib.models import Branch, Tagger
 
 T, F = 6, 5
 NORMS = (1, 2, math.inf)
@@ -30,37 +31,45 @@ class Linear(nn.Module):
         return logits + torch.einsum("ntf,ctf->nc", batch["video"], self.video) if "video" in batch else logits
 
 
-class Curved(nn.Module):
-    """Additive fusion of two curved branches, behind encode and classify; counts how often each is encoded."""
+class Curve(Branch):
+    """A curved branch: `layers`, and then the recurrent `gru` if there is one."""
+
+    def __init__(self, size: int, layers: nn.Sequential, gru: nn.GRU | None = None) -> None:
+        super().__init__(width=16, sizes=(size,))
+        self.layers, self.gru = layers, gru
+
+    def forward(self, x: Tensor) -> Tensor:
+        code = self.layers(x)
+        return code if self.gru is None else self.gru(code)[0]
+
+
+class Curved(Tagger):
+    """Additive fusion of two curved branches, or of the one there is; counts how often each is encoded."""
 
     def __init__(self, classes: int = 4, seed: int = 0) -> None:
-        super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.branches = nn.ModuleDict(
-                {
-                    "audio": nn.Sequential(nn.Linear(F, 16), nn.BatchNorm1d(T), nn.Tanh(), nn.Dropout(0.5)),
-                    "video": nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Dropout(0.5)),
-                }
-            )
-            self.gru = nn.GRU(16, 16, num_layers=2, dropout=0.5, batch_first=True)
-            self.head = nn.Linear(16, classes)
-            for parameter in self.parameters():
+            audio = nn.Sequential(nn.Linear(F, 16), nn.BatchNorm1d(T), nn.Tanh(), nn.Dropout(0.5))
+            video = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Dropout(0.5))
+            gru = nn.GRU(16, 16, num_layers=2, dropout=0.5, batch_first=True)
+            head = nn.Linear(16, classes)
+            for parameter in nn.ModuleList([audio, video, gru, head]).parameters():
                 if parameter.dim() > 1:
                     nn.init.normal_(parameter, std=0.7)
+        super().__init__({"audio": Curve(F, audio, gru), "video": Curve(4, video)}, head)
         self.encoded: dict[str, int] = {}
+
+    @property
+    def gru(self) -> nn.GRU:
+        return self.branches["audio"].gru
 
     def encode(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         for name in batch:
             self.encoded[name] = self.encoded.get(name, 0) + 1
-        codes = {name: self.branches[name](x) for name, x in batch.items()}
-        return {name: self.gru(x)[0] if name == "audio" else x for name, x in codes.items()}
+        return super().encode(batch)
 
     def classify(self, encodings: dict[str, Tensor]) -> Tensor:
         return 2 * sum(self.head(code.mean(dim=1)) for code in encodings.values())
-
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.classify(self.encode(batch))
 
 
 def batch(

@@ -24,7 +24,7 @@ def toy(shift=0.0, events=None, implications=()):
 
     identity = Normalizer(torch.zeros(8), torch.ones(8))
     return AVData(
-        "toy", split("train", 300), split("valid", 5), split("eval", 300), ("a", "b"), LogMel(mels=8), identity, "",
+        "toy", split("train", 300), split("valid", 5), split("eval", 300), ("a", "b"), LogMel(mels=8), identity, {},
         implications,
     )  # fmt: skip
 

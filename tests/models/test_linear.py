@@ -1,5 +1,6 @@
 """The linear tagger's closed forms, against brute force, and its fit, against the optimality condition."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -120,8 +121,25 @@ def test_one_delta_for_all_clips_breaks_top_labels_and_no_average_precision():
     assert np.allclose(table.loc["attacked"], table.loc["shift alone"], atol=1e-3)
 
 
-@pytest.mark.parametrize("batch", [{}, {"audio": torch.zeros(2, 4, 6)}, {"video": torch.zeros(2, 4, 5)}])
-def test_batches_that_do_not_fit_are_refused(batch):
+def test_frames_add_up_to_the_clip():
+    model, batch, _ = drawn(11)
+    logits, weights = model.frames(model.encode(batch))
+    assert torch.allclose((weights * logits).sum(dim=1), model(batch))
+    assert torch.allclose(weights.sum(dim=1), torch.ones(20, 3).double())
+
+
+def test_only_the_sound_of_the_split_is_read():
+    class Unreadable:
+        def __getitem__(self, rows):
+            raise AssertionError("pictures were read")
+
+    split = toy(12)
+    seen = dataclasses.replace(split, features={**split.features, "video": Unreadable()})
+    assert torch.equal(fit_linear(seen).head.weight, fit_linear(split).head.weight)
+
+
+@pytest.mark.parametrize("batch", [{"audio": torch.zeros(2, 4, 6)}, {"audio": torch.zeros(2, 5, 5)}])
+def test_clips_of_another_shape_are_refused(batch):
     with pytest.raises(AvlibError, match=r"\(clips, 4, 5\)"):
         drawn(10)[0](batch)
 

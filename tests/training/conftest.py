@@ -26,7 +26,7 @@ def split(clips, classes, seed, name):
 def tones():
     moments = Normalizer(torch.zeros(32), torch.ones(32))
     parts = [split(clips, 4, seed, name) for seed, (name, clips) in enumerate({"a": 44, "b": 40, "c": 24}.items())]
-    return AVData("tones", *parts, ("w", "x", "y", "z"), paper64(), moments, "0123")
+    return AVData("tones", *parts, ("w", "x", "y", "z"), paper64(), moments, {"audio": "0123", "labels": "4567"})
 
 
 FACTORY = partial(CSN, classes=4, mels=32, width=32, transformer_dropout=0.1, dropout=0.1)

@@ -74,7 +74,7 @@ def test_key_holds_everything_that_decides_the_weights(data, relabelled, factory
     changed = {
         "class": (partial(CRNN, **{**factory.keywords, "transformer_dropout": None}), *base[1:]),
         "argument": (partial(factory, heads=4), *base[1:]),
-        "checksum": (factory, dataclasses.replace(data, checksum="4567"), *base[2:]),
+        "checksum": (factory, dataclasses.replace(data, checksums={**data.checksums, "audio": "4567"}), *base[2:]),
         "training clips": (factory, dataclasses.replace(data, train=data.train.subset(range(30))), *base[2:]),
         "labels": (factory, relabelled, *base[2:]),
         "recipe": (factory, data, dataclasses.replace(recipe, lr=1e-3), 0, fabric),

@@ -21,7 +21,7 @@ def test_equals_the_model_in_eval_mode_at_any_batch_size(model, data):
 
 def test_every_flag_and_buffer_stays(model, data):
     model.train()
-    model.front.eval()
+    model.branches["audio"].front.eval()
     model.head.event.weight.requires_grad_(False)
     flags = [(m.training, [p.requires_grad for p in m.parameters()]) for m in model.modules()]
     before = [buffer.clone() for buffer in model.buffers()]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from avlib.data.store import Clip, Source
+from avlib.data.source import Clip, Source
 from avlib.data.synthav import named as _named
 from avlib.data.synthav import picture, records, score, sound, worlds
 from avlib.data.synthav import scene as _scene

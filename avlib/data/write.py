@@ -1,0 +1,105 @@
+"""One modality of a data set into one HDF5 file.
+
+Whatever happens here, or in a module that this one leads to, decides the content of a stored file, and so its name.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import torch
+
+from avlib.data.modality import MODALITIES
+from avlib.data.ondisk import plain_errors
+from avlib.data.render import Fault, Row, rendered
+from avlib.data.source import SPLITS, Source
+from avlib.errors import AvlibError
+from avlib.features import Normalizer
+from avlib.files import atomic
+from avlib.provenance import digest
+
+
+def write(path: Path, source: Source, modality: str) -> None:
+    """Render `modality` of every clip of `source` into `path`, and the list of unreadable clips beside it.
+
+    Raises
+    ------
+    AvlibError
+        When a split has no readable clip, or the file cannot be written.
+    """
+    for left in path.parent.glob(f".{path.stem}-*.part{path.suffix}"):
+        left.unlink(missing_ok=True)  # from a process that was killed: we hold the lock, so nobody writes it any more
+    ledger = list(source.faults())
+    # Without a chunk cache nothing is left to be flushed when the disk fills up, where HDF5 would crash at exit.
+    with atomic(path) as part, plain_errors(), h5py.File(part, "w", rdcc_nbytes=0) as file:
+        counts = dict.fromkeys(SPLITS, 0)
+        for split, rows in rendered(source, modality):
+            ledger += [row for row in rows if isinstance(row, tuple)]
+            good = [row for row in rows if isinstance(row, dict)]
+            if good:
+                _append(file.require_group(split), good, counts[split], source.sizes[split])
+                counts[split] += len(good)
+        for split, count in counts.items():
+            if not count:
+                raise AvlibError(f"{source.name}: no readable clip in the {split} split; {_first(ledger)}")
+            for dataset in file[split].values():
+                dataset.resize(count, axis=0)
+        if MODALITIES[modality].zscored:
+            _zscore(file)
+        file.attrs["ledger"] = json.dumps(ledger)
+        file.attrs["features"] = _checksum(file, ["features"])
+        file.attrs["labels"] = _checksum(file, ["row", "id", "labels", "events"])
+    if ledger:
+        with atomic(ledger_of(path)) as part:
+            pd.DataFrame(ledger, columns=["clip", "reason"]).to_csv(part, index=False)
+
+
+def ledger_of(path: Path) -> Path:
+    """The table of unreadable clips beside a stored file."""
+    return path.with_suffix(".ledger.csv")
+
+
+def _first(ledger: list[Fault]) -> str:
+    return f"{len(ledger)} could not be read, first {ledger[0][0]}: {ledger[0][1]}" if ledger else "it is empty"
+
+
+def _append(group: h5py.Group, rows: list[Row], start: int, size: int) -> None:
+    for name, first in rows[0].items():
+        if name not in group:
+            text = isinstance(first, str)
+            shape = np.shape(first)
+            group.create_dataset(
+                name, (size, *shape), h5py.string_dtype() if text else np.asarray(first).dtype,
+                chunks=(1, *shape) if shape else True, maxshape=(size, *shape), fletcher32=not text,
+            )  # fmt: skip
+        group[name][start : start + len(rows)] = [row[name] for row in rows]
+
+
+def _blocks(dataset: h5py.Dataset) -> Iterator[slice]:
+    return (slice(i, min(i + 256, len(dataset))) for i in range(0, len(dataset), 256))
+
+
+def _zscore(file: h5py.File) -> None:
+    """Z-score the features in place, by the training split; both moments are kept in the file."""
+    train = file["train/features"]
+    normalizer = Normalizer.fit(torch.from_numpy(train[block]) for block in _blocks(train))
+    for split in SPLITS:
+        features = file[split]["features"]
+        for block in _blocks(features):
+            features[block] = normalizer(torch.from_numpy(features[block])).numpy()
+    file.attrs["mean"], file.attrs["std"] = normalizer.mean.numpy(), normalizer.std.numpy()
+
+
+def _checksum(file: h5py.File, names: list[str]) -> str:
+    total = hashlib.sha256()
+    for split in SPLITS:
+        for name in names:
+            dataset = file[split][name]
+            for block in _blocks(dataset):
+                values = dataset.asstr()[block].tolist() if name in ("id", "events") else dataset[block]
+                total.update(digest(name, values).encode())
+    return total.hexdigest()[:16]
