@@ -239,7 +239,7 @@ def test_a_model_that_ignores_the_attacked_modality_is_named():
 
 @pytest.mark.parametrize("over", ["clip", "frame"])
 def test_five_axes_of_pixels_reach_the_best_that_the_ball_and_the_box_allow(over):
-    """In a linear model of pixels (N, W, k, 3, H, W′) the best δ of ℓ∞ is known: ε against each weight, cut at the box."""
+    """Linear in the pixels (N, W, k, 3, H, W′), the best δ of ℓ∞ is known: ε against each weight, cut at the box."""
     x = {"video": torch.rand(2, 3, 2, 3, 4, 4, generator=gen())}
     weight = torch.randn(3, 2, 3, 4, 4, generator=gen(1))
 

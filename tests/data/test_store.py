@@ -1,5 +1,6 @@
 """The store: rendered once, whole, the same to the bit however it was made."""
 
+import contextlib
 import dataclasses
 import functools
 import multiprocessing
@@ -15,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from avlib.data import render, store
+from avlib import provenance
+from avlib.data import read, render, store, synthav, write
 from avlib.data.media import BadMedia
 from avlib.data.source import Clip, Source
 from avlib.data.split import Event, Media
@@ -51,9 +53,13 @@ def source(**changes) -> Source:
     return dataclasses.replace(plain, **changes)
 
 
-def the_file():
-    (path,) = (cache_dir() / "data").glob("*.h5")
+def the_file(modality="audio"):
+    (path,) = (cache_dir() / "data").glob(f"*.{modality}.h5")
     return path
+
+
+def contents():
+    return {path.name: path.read_bytes() for path in sorted((cache_dir() / "data").glob("*.h5"))}
 
 
 def test_shapes_labels_events_and_normalisation():
@@ -83,14 +89,85 @@ def test_last_window_is_filled_with_the_last_frame():
     assert torch.equal(video[2, 1], video[2, 0])
 
 
-def test_second_call_renders_nothing_and_modalities_are_kept_apart():
-    stored(source())
-    assert len(made) == sum(SIZES.values())
-    again = stored(source())
-    assert len(made) == sum(SIZES.values())
-    assert list(again.train.features) == ["audio"]
+def test_each_modality_is_rendered_once_whatever_it_is_asked_for_with():
+    total = sum(SIZES.values())
+    sound = stored(source())
+    assert len(made) == total
+    before = contents()
+    assert stored(source()).checksums == sound.checksums
+    assert len(made) == total
+    both = stored(source(), ("audio", "video"))
+    assert len(made) == 2 * total, "the pictures alone"
+    assert before.items() <= contents().items(), "the file of the sound is as it was"
+    pictures = stored(source(), ("video",))
+    assert len(made) == 2 * total
+    assert (list(sound.train.features), list(pictures.train.features)) == (["audio"], ["video"])
+    assert both.checksums == sound.checksums | pictures.checksums
+    assert both.checksums.keys() == {"audio", "video", "labels"}
+
+
+def test_a_set_in_one_modality_is_a_view_of_the_set_in_both():
+    both = stored(source(), ("audio", "video"))
+    for name in ("audio", "video"):
+        view, alone = both.only([name]), stored(source(), (name,))
+        assert view.checksums == alone.checksums
+        for split in SIZES:
+            batch, labels = getattr(view, split).batch([3, 0])
+            other, targets = getattr(alone, split).batch([3, 0])
+            assert batch.keys() == other.keys() == {name}
+            assert torch.equal(batch[name], other[name])
+            assert torch.equal(labels, targets)
+
+
+def test_only_the_files_that_are_asked_for_are_opened(monkeypatch):
     stored(source(), ("audio", "video"))
-    assert len(made) == 2 * sum(SIZES.values())
+    opened, real = [], h5py.File
+    monkeypatch.setattr(
+        h5py, "File", lambda path, *rest, **more: opened.append(Path(path)) or real(path, *rest, **more)
+    )
+    stored(source())
+    assert opened == [the_file("audio")]
+
+
+def picky(split: str, i: int, modalities: tuple[str, ...], deaf: tuple[int, ...], blind: tuple[int, ...]) -> Clip:
+    """Clips whose sound (`deaf`) or picture (`blind`) cannot be read."""
+    for name, bad in (("audio", deaf), ("video", blind)):
+        if name in modalities and i in bad:
+            raise BadMedia(f"{split}-{i}", "no file" if i in deaf and i in blind else f"no {name}")
+    return clip(split, i, modalities)
+
+
+@pytest.mark.parametrize("limit", [0, read.IN_MEMORY], ids=["on disk", "in memory"])
+def test_a_clip_belongs_to_the_set_when_all_its_modalities_can_be_read(limit, monkeypatch, capsys):
+    monkeypatch.setattr(read, "IN_MEMORY", limit)
+    sound, pictures = (stored(source(clip=clip), (name,)) for name in ("audio", "video"))
+    toy = source(key="bad", clip=functools.partial(picky, deaf=(1, 4), blind=(2, 4)))
+    data = stored(toy, ("audio", "video"))
+    for split, size in SIZES.items():
+        part, left = getattr(data, split), [i for i in range(size) if i not in (1, 2, 4)]
+        assert part.ids == tuple(f"{split}-{i}" for i in left)
+        batch, labels = part.batch(range(len(left)))
+        assert torch.equal(labels, getattr(sound, split).labels[left])
+        assert torch.equal(batch["video"], getattr(pictures, split).batch(left)[0]["video"])
+        level = data.normalizer.inverse(batch["audio"])
+        whole = sound.normalizer.inverse(getattr(sound, split).batch(left)[0]["audio"])
+        torch.testing.assert_close(level, whole, atol=1e-4, rtol=0)
+        assert torch.equal(part.subset([1]).batch([0])[0]["audio"][0], batch["audio"][1])
+        assert torch.equal(part.media(1).waveform, clip(split, left[1], ("audio",)).media.waveform)
+        assert {fault for fault in data.ledger if fault[0].startswith(split)} == {
+            (f"{split}-1", "no audio"), (f"{split}-2", "no video"), (f"{split}-4", "no file")
+        }  # fmt: skip
+    assert len(data.ledger) == 9, "each reason is kept once"
+    assert "9 unreadable among 60" in capsys.readouterr().err.strip().splitlines()[-1]
+    alone = stored(toy)
+    assert data.checksums["audio"] != alone.checksums["audio"], "fewer clips are other features"
+    assert data.checksums["labels"] != alone.checksums["labels"]
+
+
+def test_modalities_without_a_common_clip_are_named():
+    toy = source(clip=functools.partial(picky, deaf=(0, 2, 4), blind=(1, 3)))
+    with pytest.raises(AvlibError, match="no clip of the valid split can be read in audio and video"):
+        stored(toy, ("audio", "video"))
 
 
 def test_processes_and_neighbours_do_not_decide_a_bit(monkeypatch, cache):
@@ -101,13 +178,14 @@ def test_processes_and_neighbours_do_not_decide_a_bit(monkeypatch, cache):
         for name, value in changes.items():
             monkeypatch.setattr(render, name, value)
         other = stored(source())
-        assert other.checksum == serial.checksum
+        assert other.checksums == serial.checksums
         assert torch.equal(other.eval.features["audio"], serial.eval.features["audio"])
 
 
 def test_large_sets_stay_on_disk_and_read_the_same(monkeypatch):
     small = stored(source(), ("audio", "video"))
-    monkeypatch.setattr(store, "IN_MEMORY", 0)
+    assert isinstance(small.train.features["audio"], torch.Tensor)
+    monkeypatch.setattr(read, "IN_MEMORY", 0)
     large = stored(source(), ("audio", "video"))
     assert not isinstance(large.train.features["audio"], torch.Tensor)
     for index in ([5, 1, 5], torch.arange(37)):
@@ -126,23 +204,44 @@ def test_damaged_file_is_named_removed_and_made_again(damage, capsys):
         content = bytearray(b"not HDF5 at all")
     else:
         with h5py.File(path) as file:
-            content[file["train/audio"].id.get_chunk_info(3).byte_offset + 40] ^= 0xFF
+            content[file["train/features"].id.get_chunk_info(3).byte_offset + 40] ^= 0xFF
     path.write_bytes(content)
     after = stored(source())
-    assert after.checksum == before.checksum
+    assert after.checksums == before.checksums
     assert torch.equal(after.train.features["audio"], before.train.features["audio"])
     said = capsys.readouterr().err.strip()
     assert "damaged" in said
     assert "\n" not in said
 
 
+def test_a_damaged_file_is_removed_only_under_its_lock(monkeypatch):
+    """Another process may be making it again: then what it made is read, and not removed."""
+    before = stored(source())
+    path, good = the_file(), the_file().read_bytes()
+    path.write_bytes(good[: len(good) // 2])
+    made.clear()
+
+    @contextlib.contextmanager
+    def locked(asked):
+        assert asked == path
+        assert path.read_bytes() == good[: len(good) // 2], "touched before the lock was held"
+        path.write_bytes(good)  # by the one that had the lock until now
+        yield
+
+    monkeypatch.setattr(store, "locked", locked)
+    after = stored(source())
+    assert not made
+    assert path.read_bytes() == good
+    assert torch.equal(after.train.features["audio"], before.train.features["audio"])
+
+
 def test_damage_in_a_large_set_is_one_line(monkeypatch):
-    monkeypatch.setattr(store, "IN_MEMORY", 0)
+    monkeypatch.setattr(read, "IN_MEMORY", 0)
     data = stored(source())
     path = the_file()
     content = bytearray(path.read_bytes())
     with h5py.File(path) as file:
-        content[file["train/audio"].id.get_chunk_info(3).byte_offset + 40] ^= 0xFF
+        content[file["train/features"].id.get_chunk_info(3).byte_offset + 40] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(AvlibError, match="damaged"):
         data.train.batch([3])
@@ -171,8 +270,82 @@ def test_content_decides_key_and_checksum():
     first = stored(source())
     second = stored(source(key="v2"))
     third = stored(source(front_end=LogMel(8000, n_fft=512, window=256, hop=200, mels=12, f_max=3000)))
-    assert first.checksum == second.checksum != third.checksum
+    assert first.checksums == second.checksums
+    assert first.checksums["audio"] != third.checksums["audio"]
+    assert first.checksums["labels"] == third.checksums["labels"]
     assert len(list((cache_dir() / "data").glob("*.h5"))) == 3
+
+
+def relabelled(split: str, i: int, modalities: tuple[str, ...]) -> Clip:
+    return dataclasses.replace(clip(split, i, modalities), labels=torch.tensor([1.0, float(i == 3)]))
+
+
+def test_labels_have_a_checksum_of_their_own():
+    first, second = stored(source()), stored(source(key="v2", clip=relabelled))
+    assert first.checksums["audio"] == second.checksums["audio"]
+    assert first.checksums["labels"] != second.checksums["labels"]
+
+
+CHANGES = {
+    "key": ({"key": "v2"}, {"audio", "video"}),
+    "sizes": ({"sizes": SIZES | {"valid": 6}}, {"audio", "video"}),
+    "front end": ({"front_end": LogMel(8000, n_fft=512, window=256, hop=100, mels=12)}, {"audio"}),
+    "window": ({"window": 3}, {"video"}),
+}
+
+
+def keys(toy):
+    return {"all": store.source_key(toy), **{name: store._key(toy, name) for name in ("audio", "video")}}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_key_holds_what_touches_its_modality(what):
+    change, touched = CHANGES[what]
+    before, after = keys(source()), keys(source(**change))
+    assert {name for name in before if before[name] != after[name]} == touched | {"all"}
+
+
+@pytest.mark.parametrize(
+    "package", ["numpy", "scipy", "scikit-learn", "soundfile", "av", "torch", "torchaudio", "h5py"]
+)
+def test_a_key_holds_the_libraries_that_render(package, monkeypatch):
+    before, real = keys(source()), store.versions
+    monkeypatch.setattr(
+        store, "versions", lambda *names: real(*names) | {name: "0" for name in names if name == package}
+    )
+    after = keys(source())
+    assert all(before[name] != after[name] for name in before)
+
+
+def entered(toy, modality):
+    """Modules of avlib whose functions run while `modality` of `toy` is rendered and written."""
+    found = set()
+
+    def profile(frame, event, _):
+        if event == "call" and frame.f_code.co_name != "<module>":
+            found.add(frame.f_globals.get("__name__", ""))
+
+    sys.setprofile(profile)
+    try:
+        write.write(cache_dir() / "data" / f"{modality}.h5", toy, modality)
+    finally:
+        sys.setprofile(None)
+    return {name for name in found if name.startswith("avlib.")}
+
+
+@pytest.mark.parametrize("modality", ["audio", "video"])
+def test_a_key_holds_the_source_of_every_module_that_renders(modality, monkeypatch):
+    """Found by running: whatever module a function was called from while a file was made."""
+    toy = synthav.source(clips=(3, 2, 2))
+    modules = entered(toy, modality)
+    assert {"avlib.data.render", "avlib.data.synthav.scene"} <= modules
+    assert ("avlib.features" in modules) == (modality == "audio")
+    before, real = keys(toy), provenance._text
+    for edited in sorted(modules):
+        monkeypatch.setattr(provenance, "_text", lambda name: real(name) + "\nEDITED = 1" * (name == edited))  # noqa: B023
+        assert keys(toy)[modality] != before[modality], edited
+    monkeypatch.setattr(provenance, "_text", lambda name: real(name) + "\n# a remark")
+    assert keys(toy) == before
 
 
 @pytest.mark.parametrize("modalities", [(), ("sound",), ("audio", "audio"), ("audio", "smell")])
@@ -208,7 +381,7 @@ def test_full_disk_is_one_line_and_leaves_nothing(monkeypatch, cache):
     def refuse(*_):
         raise RuntimeError("Can't write data (file write failed: time = now\n, errno = 28, error message = 'No space')")
 
-    monkeypatch.setattr(store, "_checksum", refuse)
+    monkeypatch.setattr(write, "_checksum", refuse)
     with pytest.raises(AvlibError, match="disk is full") as error:
         stored(source())
     assert "\n" not in str(error.value)
@@ -241,7 +414,7 @@ def test_killed_render_is_not_taken_for_a_whole_one(cache):
     process.join()
     (left,) = [path for path in (cache / "data").iterdir() if path.suffix != ".lock"]
     assert ".part" in left.name
-    assert stored(toy).checksum == stored(source()).checksum
+    assert stored(toy).checksums == stored(source()).checksums
     assert not left.exists()
 
 

@@ -140,7 +140,7 @@ def test_what_is_lacking_is_named_wherever_all_is_needed(model, encodings, messa
     for call in (model.classify, model.frames):
         with pytest.raises(AvlibError, match=f"^{message}$"):
             call(encodings)
-    with pytest.raises(AvlibError, match="^Both needs the modalities 'audio' and 'video', got smell$"):
+    with pytest.raises(AvlibError, match=r"^Both needs the modalities 'audio' and 'video', got smell$"):
         model.encode({"smell": torch.zeros(2, 1)})
 
 
