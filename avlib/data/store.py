@@ -4,7 +4,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +56,13 @@ def source_key(source: Source) -> str:
 def _key(source: Source, *modalities: str) -> str:
     makers = versions(*(name for name in MAKERS if name != "av" or importlib.util.find_spec("av")))
     settings = {name: MODALITIES[name].settings(source) for name in modalities}
-    code = sources("avlib.data.write", *(module.__name__ for module in source.modules))
-    return digest(source.key, source.sizes, settings, makers, code)
+    return digest(source.key, source.sizes, settings, makers, _code(*(module.__name__ for module in source.modules)))
+
+
+@cache
+def _code(*modules: str) -> dict[str, str]:
+    """Sources of what makes rows of `modules` and writes them: read once, as the process imports them once."""
+    return sources("avlib.data.write", *modules)
 
 
 def _opened(path: Path, source: Source, modality: str) -> Stored:
