@@ -29,7 +29,7 @@ def case(clips: int = 12):
     """Clips of which some break in the first run, some in a later one and some never."""
     x = batch(clips, video=True)
     y = truth({"audio": x["audio"]})
-    eps = torch.linspace(0, 2.5, clips)
+    eps = torch.linspace(0, 6, clips)
     mask = torch.where(torch.arange(clips)[:, None, None] % 3 > 0, 1.0, MASK)
     high = torch.linspace(1.5, 4, clips)[:, None, None]
     return x, y, eps, mask, high
@@ -42,10 +42,9 @@ def attack(model, x, y, eps, mask, high, generator, **arguments):
 
 def test_a_broken_clip_is_left_alone_and_costs_nothing_more():
     model, parts = Counting(), case()
-    found = attack(model, *parts, gen(), broken=top_is_wrong)
+    found = attack(model, *parts, gen(2), broken=top_is_wrong)
     runs = found.gradients // 3
-    assert sorted(set(runs.tolist())) == sorted({1, 4} | set(runs.tolist())), "some break at once, some never"
-    assert len(set(runs.tolist())) > 2, "and some on the way"
+    assert {1, 2, 4} <= set(runs.tolist()), "some break at once, some on the way and some never"
     assert model.sizes == [int((runs > i).sum()) for i in range(4) for _ in range(3)]
     over = top_is_wrong(model.eval()(found.batch), parts[1])
     assert torch.equal(over | (runs == 4), torch.ones(12, dtype=torch.bool)), "who is not broken was tried to the end"
@@ -54,8 +53,8 @@ def test_a_broken_clip_is_left_alone_and_costs_nothing_more():
 
 def test_what_is_found_is_the_worst_of_the_runs_that_a_clip_was_given():
     parts = case()
-    with_restarts = attack(Curved(), *parts, gen(), broken=top_is_wrong)
-    all_runs = attack(Curved(), *parts, gen())
+    with_restarts = attack(Curved(), *parts, gen(2), broken=top_is_wrong)
+    all_runs = attack(Curved(), *parts, gen(2))
     one_run = pgd(Curved(), *parts[:2], {"audio": Threat(2, parts[2], mask=parts[3], bounds=(-4.0, parts[4]))}, steps=3)
     tried = with_restarts.gradients // 3
     for expected, who in ((all_runs, tried == 4), (one_run, tried == 1)):
@@ -69,8 +68,8 @@ def test_what_is_found_is_the_worst_of_the_runs_that_a_clip_was_given():
 
 
 def test_the_other_clips_do_not_matter():
-    parts, one_generator = case(), gen()
-    whole = attack(Curved(), *parts, gen(), broken=top_is_wrong)
+    parts, one_generator = case(), gen(2)
+    whole = attack(Curved(), *parts, gen(2), broken=top_is_wrong)
     x, *rest = parts
     at = 0
     for size in (1, 4, 5, 2):
