@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 import avlib.notebook
-from avlib.attacks import ball, project
+from avlib.attacks import ball, geometry
 from avlib.data.split import Split
 from book.places import Places
 from book.plan import plan
@@ -81,12 +81,12 @@ def _changed_threat(change: Callable[[ball.Threat], dict]) -> Callable:
 
 
 def _descend(patch: pytest.MonkeyPatch) -> None:
-    real = project.steepest
-    patch.setattr(project, "steepest", lambda *arguments: -real(*arguments))
+    real = geometry.steepest
+    patch.setattr(geometry, "steepest", lambda *arguments: -real(*arguments))
 
 
 def _never_project(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(project, "project", lambda w, norm, box=None: w)
+    patch.setattr(geometry, "project", lambda w, norm, box=None: w)
 
 
 def _double_epsilon(patch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,16 @@
 """Adversarial perturbations: several modalities, many labels, masks, one loop."""
 
+from avlib.attacks.adversarial import Adversarial
 from avlib.attacks.attacking import attacking
 from avlib.attacks.card import Card, feature_snr, level_change_db
 from avlib.attacks.perturbation import Perturbation, noise
-from avlib.attacks.pgd import Attack, fgsm, pgd
+from avlib.attacks.pgd import fgsm, pgd
 from avlib.attacks.released import fit_released
 from avlib.attacks.threat import Threat
 from avlib.attacks.universal import fit_universal
 
 __all__ = [
-    "Attack",
+    "Adversarial",
     "Card",
     "Perturbation",
     "Threat",

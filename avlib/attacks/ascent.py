@@ -1,6 +1,7 @@
 """What sample-wise and universal attacks share: the loss of x + δ and its gradient with respect to δ alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,29 +32,50 @@ def deltas(balls: Sequence[Ball], ws: Coordinates) -> dict[str, Tensor]:
     return {name: delta for ball, w in zip(balls, ws, strict=True) for name, delta in ball.delta(w).items()}
 
 
-def losses_and_gradients(
+class Point(NamedTuple):
+    """A point of an ascent: logits (N, C) and loss (N,) there, and the gradient of the summed loss in each w."""
+
+    logits: Tensor
+    loss: Tensor
+    gradients: Coordinates
+
+
+def evaluate(
     forward: Forward,
     place: Callable[[dict[str, Tensor]], dict[str, Tensor]],
     balls: Sequence[Ball],
     ws: Coordinates,
     labels: Tensor,
     loss: Loss,
-) -> tuple[Tensor, Coordinates]:
-    """Loss of each clip (N,) at ``place(δ)`` = x + δ, and the gradient of their sum with respect to each w.
+) -> Point:
+    """Logits, losses and gradients at ``place(δ)`` = x + δ.
 
     Raises
     ------
     AvlibError
-        When the logits do not depend on any attacked modality.
+        When the loss is not one value for each clip, or the logits do not depend on any attacked modality.
     """
     ws = [w.detach().requires_grad_() for w in ws]
     with torch.enable_grad():
-        values = loss(forward(place(deltas(balls, ws))), labels)
+        logits = forward(place(deltas(balls, ws)))
+        values = loss(logits, labels)
+        if values.shape != labels.shape[:1]:
+            raise AvlibError(
+                f"the loss has the shape {tuple(values.shape)}: needed is one value for each clip, ({len(labels)},)"
+            )
         if not values.requires_grad:
             names = [name for ball in balls for name in ball.shapes]
             raise AvlibError(f"threats against {names}: the model's logits do not depend on them")
         gradients = torch.autograd.grad(values.sum(), ws, allow_unused=True, materialize_grads=True)
-    return values.detach(), list(gradients)
+    return Point(logits.detach(), values.detach(), list(gradients))
+
+
+def finite(point: Point) -> Tensor:
+    """Whether loss and gradient of each clip are finite, (N,); a gradient that clips share is one of each."""
+    ok = point.loss.isfinite()
+    for gradient in point.gradients:
+        ok = ok & gradient.flatten(1).sum(dim=1).isfinite()
+    return ok
 
 
 def ascend(balls: Sequence[Ball], ws: Coordinates, gradients: Coordinates, step: float, progress: float) -> Coordinates:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from avlib.attacks import project as geometry
+from avlib.attacks import geometry
 from avlib.attacks.threat import Threat
 from avlib.errors import AvlibError
 
@@ -44,6 +44,15 @@ class Ball:
         sizes = [shape.numel() // (w.shape[0] * w.shape[1]) for shape in self.shapes.values()]
         parts = (w * self.unit).split(sizes, dim=-1)
         return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+
+    def take(self, clips: Tensor) -> "Ball":
+        """The same ball against the clips with the numbers `clips` alone."""
+        return Ball(
+            {name: torch.Size((len(clips), *shape[1:])) for name, shape in self.shapes.items()},
+            self.norm,
+            self.unit[clips],
+            None if self.box is None else (self.box[0][clips], self.box[1][clips]),
+        )
 
     def project(self, w: Tensor) -> Tensor:
         """The nearest feasible point."""

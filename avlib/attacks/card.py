@@ -10,7 +10,7 @@ from torch import Tensor
 
 from avlib.attacks.ball import Budget
 from avlib.attacks.threat import Threat
-from avlib.features import Normalizer
+from avlib.features import LogMel, Normalizer
 
 NORMS = {1: "ℓ1", 2: "ℓ2", math.inf: "ℓ∞"}
 
@@ -27,16 +27,19 @@ def feature_snr(x: Tensor, delta: Tensor) -> Tensor:
     return 20 * (signal / noise).log10()
 
 
-def level_change_db(delta: Tensor, normalizer: Normalizer) -> Tensor:
+def level_change_db(delta: Tensor, front_end: LogMel, normalizer: Normalizer) -> Tensor:
     """Change of sound level that δ (N, T, F) means, as the root mean square over frames and bins, in dB; (N,).
 
-    Twice δ · σ_f, because the front end of P1 takes 10 · log10 of a *magnitude* (features of `paper64`).
+    (2 / power) · δ · σ_f: the front end takes 10 · log10 of the magnitude to its power, and a level is 20 · log10 of
+    the magnitude.  With the magnitude itself (P1, `paper64`) that is twice δ · σ_f.
 
+    >>> from avlib.features import paper64
     >>> normalizer = Normalizer(torch.zeros(64), torch.full((64,), 11.76))
-    >>> level_change_db(torch.full((1, 400, 64), 0.1 / 8), normalizer)  # ε = .1 a frame in P1
+    >>> level_change_db(torch.full((1, 400, 64), 0.1 / 8), paper64(), normalizer)  # ε = .1 a frame in P1
     tensor([0.2940])
     """
-    return 2 * (delta * normalizer.std.to(delta)).square().flatten(1).mean(dim=1).sqrt()
+    change = (delta * normalizer.std.to(delta)).square().flatten(1).mean(dim=1).sqrt()
+    return 2 / front_end.power * change
 
 
 @dataclass(frozen=True)

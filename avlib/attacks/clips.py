@@ -50,3 +50,13 @@ class Clips:
             if len(labels):
                 summed = summed + loss(self.model(perturbation.apply(batch)), labels).cpu().double().sum()
         return float(self.total(summed)) / len(indices)
+
+
+def evenly(count: int, share: float) -> Tensor:
+    """Numbers of `share` of `count` clips (the nearest whole number of them, at least one), evenly spaced.
+
+    >>> evenly(10, 0.4)
+    tensor([0, 2, 5, 7])
+    """
+    chosen = max(1, round(share * count))
+    return torch.arange(chosen) * count // chosen

@@ -1,59 +1,64 @@
-"""Sample-wise attacks: a δ of its own for each clip."""
+"""Sample-wise attacks: a δ of its own for each clip.
 
-from collections.abc import Mapping, Sequence
+How a step goes, and the six places that it passes through:
+
+    for each run, of the clips that no run before has broken:
+        w ← the start, or a random point (Ball.draw)
+        for each step:
+            δ ← ε · scale · mask · w        1. ball.Ball.delta
+            x′ ← clamp(x + δ)               2. perturbation.add
+            z ← f(x′)                       3. ascent.forward_of
+            L ← loss(z, y)                  4. losses, or the caller's: one value for each clip
+            keep w, z and L of each clip whose L is its largest so far
+            g ← ∂ ΣL / ∂w                      by autograd, in ascent.evaluate
+            d ← steepest(g)                 5. geometry.steepest
+            w ← Π(w + α · d)                6. geometry.project
+    x + δ at the kept w: the worst of all runs
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from avlib.attacks.ascent import Coordinates, Forward, ascend, deltas, forward_of, losses_and_gradients, schedule
+from avlib.attacks.adversarial import Adversarial
+from avlib.attacks.ascent import Coordinates, Forward, Point, ascend, deltas, evaluate, finite, forward_of, schedule
 from avlib.attacks.attacking import attacking
 from avlib.attacks.ball import Ball, Budget, balls
-from avlib.attacks.perturbation import add, bounds_of
+from avlib.attacks.perturbation import Limits, add, bounds_of, limits
 from avlib.attacks.threat import Threat
 from avlib.errors import AvlibError
 from avlib.losses import Loss, bce
 
-Batch = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Attack:
-    """What a sample-wise attack found.
-
-    delta : δ of each attacked modality, in the shape of its features.
-    batch : the whole batch with x + δ in place.
-    loss : loss of each clip there, (N,).
-    history : loss of each clip before the first step and after each, in the run that won, (N, steps + 1).
-    gradients : gradient evaluations a clip, the cost.
-    """
-
-    delta: dict[str, Tensor]
-    batch: dict[str, Tensor]
-    loss: Tensor
-    history: Tensor
-    gradients: int
+Broken = Callable[[Tensor, Tensor], Tensor]
 
 
 def pgd(
     model: nn.Module,
-    batch: Batch,
+    batch: Mapping[str, Tensor],
     labels: Tensor,
     threats: Mapping[str, Threat],
     *,
     steps: int,
     step_size: float | Sequence[float] | None = None,
     restarts: int = 1,
-    start: Batch | Sequence[Batch] | None = None,
+    start: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]] | None = None,
     budget: Budget = "separate",
     loss: Loss = bce,
+    broken: Broken | None = None,
     generator: torch.Generator | None = None,
-) -> Attack:
+) -> Adversarial:
     """Projected gradient ascent: δ ← Π_ε(δ + α · steepest(∇_δ L(f(x + δ), y))), each clip on its own.
 
     P1, eq. 1–2; P2, eq. 2 and 4–6, with the sign that ascends (the papers print a minus under a max) and the
     steepest direction of each norm.  Kept is the best point of each clip, by loss, over all steps, starts and
     restarts, the starts themselves included: an attack never ends below where it began.
+
+    A *targeted* attack, towards labels of the attacker's choice, is the descent of a loss on those: hand in the target
+    as `labels` and the negative loss, ``pgd(…, batch, target, …, loss=lambda z, y: -bce(z, y))``.  Then larger is
+    nearer to the target, and all else holds as it stands.
 
     Parameters
     ----------
@@ -66,13 +71,16 @@ def pgd(
         the others from random points of the ball, drawn clip by clip, so that the batch size does not matter.
     start : a δ for each modality to begin from, or several such: one run each.  A modality that it lacks begins at 0.
     budget : ``"separate"``, ``"joint"`` or ``"split"``, see `avlib.attacks.ball.balls`.
-    loss : (logits, labels) → (N,).
+    loss : (logits, labels) → (N,), a value for each clip.
+    broken : (logits, labels) → (N,), True where the attacker has reached the aim.  Runs after the first then leave out
+        the clips whose worst point so far is broken; what is found for the others does not depend on which these are.
     generator : source of the random starts; needed only for more than one restart.
 
     Raises
     ------
     AvlibError
-        When the threats do not fit the batch or the model, or a number is out of range.
+        When the threats do not fit the batch or the model, a number is out of range, or `loss` or `broken` is not
+        one value for each clip.  A loss or gradient that is not finite is no error: it is `unsound` in the result.
 
     >>> model = torch.nn.Linear(3, 1)
     >>> class Tagger(torch.nn.Module):
@@ -81,6 +89,8 @@ def pgd(
     >>> found = pgd(Tagger(), {"audio": torch.zeros(2, 3)}, torch.ones(2, 1), {"audio": Threat(2, 0.1)}, steps=5)
     >>> found.delta["audio"].shape, found.history.shape
     (torch.Size([2, 3]), torch.Size([2, 6]))
+    >>> found.signs
+    {'unsound': 0.0, 'flat': 0.0, 'one_step': 0.0, 'fell': 0.0}
     """
     if steps < 1 or restarts < 1:
         raise AvlibError(f"steps = {steps!r}, restarts = {restarts!r}: both must be at least 1")
@@ -89,67 +99,126 @@ def pgd(
             f"restarts = {restarts}: random starts need a generator, such as torch.Generator().manual_seed(0)"
         )
     sizes = schedule(step_size, [2.5 / steps] * steps)
-    field = balls(threats, batch, budget)
+    allowed = balls(threats, batch, budget)
     starts = [start] if start is None or isinstance(start, Mapping) else list(start)
-    runs = [[ball.project(ball.rows(given or {})) for ball in field] for given in starts]
+    runs = [[ball.project(ball.rows(given or {})) for ball in allowed] for given in starts]
     if generator is not None and restarts > 1:
-        seeds = torch.randint(2**62, (len(labels), restarts - 1, len(field)), generator=generator)
-        runs += [[ball.draw(seeds[:, r, b]) for b, ball in enumerate(field)] for r in range(restarts - 1)]
+        seeds = torch.randint(2**62, (len(labels), restarts - 1, len(allowed)), generator=generator)
+        runs += [[ball.draw(seeds[:, r, b]) for b, ball in enumerate(allowed)] for r in range(restarts - 1)]
     with attacking(model):
         forward = forward_of(model, batch, list(threats))
-        climbs = [_climb(forward, batch, field, ws, labels, sizes, loss) for ws in runs]
-    best, ws, history = climbs[0]
-    for other, others, course in climbs[1:]:
-        better = other > best
-        ws = [_choose(better, new, old) for new, old in zip(others, ws, strict=True)]
-        history, best = _choose(better, course, history), torch.where(better, other, best)
-    delta = deltas(field, ws)
-    return Attack(delta, {**batch, **add(batch, delta, bounds_of(threats))}, best, history, steps * len(runs))
+        everyone = _Victims(forward, batch, labels, allowed, limits(batch, bounds_of(threats)))
+        best, unsound, flat = _climb(everyone, runs[0], sizes, loss)
+        gradients = torch.full_like(unsound, steps, dtype=torch.long)
+        for ws in runs[1:]:
+            who = _survivors(broken, best[1], labels)
+            if not len(who):
+                break
+            victims = everyone if len(who) == len(labels) else everyone.take(who, model)
+            new, new_unsound, _ = _climb(victims, [w[who] for w in ws], sizes, loss)
+            old = [kept[who] for kept in best]
+            chosen = _choose(new[0] > old[0], new, old)
+            best = [kept.index_copy(0, who, part) for kept, part in zip(best, chosen, strict=True)]
+            unsound[who] |= new_unsound
+            gradients[who] += steps
+    worst, _, history, *ws = best
+    delta = deltas(allowed, ws)
+    moved = add(batch, delta, everyone.limits)
+    return Adversarial(delta, {**batch, **moved}, worst, history, gradients, unsound, flat)
 
 
-def _climb(
-    forward: Forward,
-    batch: Batch,
-    field: list[Ball],
-    ws: Coordinates,
-    labels: Tensor,
-    sizes: Sequence[float],
-    loss: Loss,
-) -> tuple[Tensor, Coordinates, Tensor]:
-    """One run: the best loss of each clip, where it was, and the loss at every step."""
+@dataclass(frozen=True)
+class _Victims:
+    """Clips under attack: the model as a function of what moves, and what each clip allows."""
 
-    def place(delta: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {name: batch[name] + value for name, value in delta.items()}  # in bounds: the balls have the box
+    forward: Forward
+    batch: Mapping[str, Tensor]
+    labels: Tensor
+    allowed: list[Ball]
+    limits: Limits
 
-    best, kept, course = ws[0].new_full((len(labels),), -torch.inf), ws, []
-    for i in range(len(sizes) + 1):
-        if i < len(sizes):
-            values, gradients = losses_and_gradients(forward, place, field, ws, labels, loss)
-        else:
-            with torch.no_grad():
-                values = loss(forward(place(deltas(field, ws))), labels)
-        better = values > best
-        kept = [_choose(better, w, old) for w, old in zip(ws, kept, strict=True)]
-        best = torch.where(better, values, best)
-        course.append(values)
-        if i < len(sizes):
-            ws = ascend(field, ws, gradients, sizes[i], (i + 1) / len(sizes))
-    return best, kept, torch.stack(course, dim=1)
+    def take(self, who: Tensor, model: nn.Module) -> "_Victims":
+        """The clips with the numbers `who` alone."""
+        batch = {name: x[who] for name, x in self.batch.items()}
+        attacked = [name for ball in self.allowed for name in ball.shapes]
+        return _Victims(
+            forward_of(model, batch, attacked),
+            batch,
+            self.labels[who],
+            [ball.take(who) for ball in self.allowed],
+            {name: (low[who], high[who]) for name, (low, high) in self.limits.items()},
+        )
+
+    def place(self, delta: dict[str, Tensor]) -> dict[str, Tensor]:
+        """x + δ.  The balls hold it in bounds already: the clamp mends rounding, and the gradient passes by it."""
+        moved = add(self.batch, delta, {})
+        for name, (low, high) in self.limits.items():
+            x = moved[name].detach()
+            moved[name] = moved[name] + (x.clamp(low, high) - x)
+        return moved
 
 
-def _choose(mask: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    return torch.where(mask.reshape(-1, *[1] * (yes.dim() - 1)), yes, no)
+class _Climb(NamedTuple):
+    """One run: loss, logits, history and ws of each clip at its best point; which were unsound; which began flat."""
+
+    best: list[Tensor]
+    unsound: Tensor
+    flat: Tensor
+
+
+def _climb(victims: _Victims, ws: Coordinates, sizes: Sequence[float], loss: Loss) -> _Climb:
+    forward, place, allowed, labels = victims.forward, victims.place, victims.allowed, victims.labels
+    course, sound = [], []
+    best: list[Tensor] = []
+    for i, size in enumerate(sizes):
+        point = evaluate(forward, place, allowed, ws, labels, loss)
+        if i == 0:
+            flat = torch.stack([(gradient == 0).flatten(1).all(dim=1) for gradient in point.gradients]).all(dim=0)
+        best = _better(point, ws, best)
+        course.append(point.loss)
+        sound.append(finite(point))
+        ws = ascend(allowed, ws, point.gradients, size, (i + 1) / len(sizes))
+    with torch.no_grad():
+        logits = forward(place(deltas(allowed, ws)))
+        last = Point(logits, loss(logits, labels), [])
+    values, logits, *kept = _better(last, ws, best)
+    history = torch.stack([*course, last.loss], dim=1)
+    unsound = ~torch.stack([*sound, finite(last)]).all(dim=0)
+    return _Climb([values, logits, history, *kept], unsound, flat)
+
+
+def _better(point: Point, ws: Coordinates, best: list[Tensor]) -> list[Tensor]:
+    """Loss, logits and ws of each clip at `point` or at its `best`, whichever has the larger loss."""
+    here = [point.loss, point.logits, *ws]
+    return _choose(point.loss > best[0], here, best) if best else here
+
+
+def _choose(mask: Tensor, yes: list[Tensor], no: list[Tensor]) -> list[Tensor]:
+    return [torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in zip(yes, no, strict=True)]
+
+
+def _survivors(broken: Broken | None, logits: Tensor, labels: Tensor) -> Tensor:
+    """Numbers of the clips that are not broken."""
+    if broken is None:
+        return torch.arange(len(labels), device=labels.device)
+    over = broken(logits, labels)
+    if over.shape != labels.shape[:1] or over.dtype != torch.bool:
+        raise AvlibError(
+            f"broken returned {over.dtype} of shape {tuple(over.shape)}: needed is torch.bool of ({len(labels)},), "
+            "one for each clip"
+        )
+    return (~over).nonzero()[:, 0]
 
 
 def fgsm(
     model: nn.Module,
-    batch: Batch,
+    batch: Mapping[str, Tensor],
     labels: Tensor,
     threats: Mapping[str, Threat],
     *,
     budget: Budget = "separate",
     loss: Loss = bce,
-) -> Attack:
+) -> Adversarial:
     """One step of steepest ascent, of size ε (Goodfellow et al. 2015, for every norm).
 
     A clip that the step does not hurt keeps δ = 0.  Raises as `pgd` does.

@@ -1,7 +1,7 @@
 """One printed ε, and the perturbations that it has been or could be the name of."""
 
 import math
-from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from avlib.attacks.released import fit_released
 from avlib.attacks.threat import Threat
 from avlib.attacks.universal import fit_universal
 from avlib.data.split import Split
-from avlib.features import Normalizer
+from avlib.features import LogMel, Normalizer
 
 PROJECTED = {
     "ℓ2 of the clip": Threat(2, 1.0, over="clip"),
@@ -22,9 +22,9 @@ PROJECTED = {
 
 
 def readings(
-    model: nn.Module, train: Split, scored: Split, *, eps: float, passes: int, batch_size: int, seed: int
+    model: nn.Module, train: Split, scored: Split, *, modality: str, eps: float, passes: int, batch_size: int, seed: int
 ) -> dict[str, Perturbation]:
-    """Universal perturbations of the audio with the nominal radius `eps`, one for each reading of what that means.
+    """Universal perturbations of `modality` with the nominal radius `eps`, one for each reading of what that means.
 
     Projected, as the equations of P1 and P2 say, with the norm over the clip, over each frame, and the largest entry.
     Then by the update of the released code, which lets δ grow (`fit_released`): in ℓ2; in ℓ2 without setting every
@@ -36,14 +36,22 @@ def readings(
 
     def released(norm: float, split: Split = train, rescale: bool = True) -> Perturbation:
         return fit_released(
-            model, split, norm=norm, eps=eps, passes=passes, batch_size=batch_size, rescale=rescale, generator=shuffle()
+            model,
+            split,
+            norm=norm,
+            eps=eps,
+            modality=modality,
+            passes=passes,
+            batch_size=batch_size,
+            rescale=rescale,
+            generator=shuffle(),
         )
 
     projected = {
         name: fit_universal(
             model,
             train,
-            {"audio": Threat(threat.norm, eps, over=threat.over)},
+            {modality: replace(threat, eps=eps)},
             passes=passes,
             batch_size=batch_size,
             generator=shuffle(),
@@ -58,17 +66,17 @@ def readings(
     }
 
 
-def true_size(delta: Tensor, batch: Mapping[str, Tensor], normalizer: Normalizer) -> dict[str, float]:
-    """Norms of a δ (1, T, F) in z-units, feature SNR over the clips of `batch` in dB, and level change in dB a bin.
+def true_size(delta: Tensor, x: Tensor, front_end: LogMel, normalizer: Normalizer) -> dict[str, float]:
+    """Norms of a δ (1, T, F) in z-units, mean feature SNR over the clips x (N, T, F) in dB, level change in dB a bin.
 
-    >>> size = true_size(torch.ones(1, 4, 4), {"audio": torch.ones(2, 4, 4)}, Normalizer(torch.zeros(4), torch.ones(4)))
-    >>> list(size.values())
+    >>> normalizer = Normalizer(torch.zeros(4), torch.ones(4))
+    >>> list(true_size(torch.ones(1, 4, 4), torch.ones(2, 4, 4), LogMel(mels=4), normalizer).values())
     [2.0, 4.0, 1.0, 0.0, 2.0]
     """
     return {
         "longest frame, ℓ2": float(delta.norm(dim=2).max()),
         "clip, ℓ2": float(delta.norm()),
         "largest entry": float(delta.abs().max()),
-        "feature SNR (dB)": float(feature_snr(batch["audio"], delta).mean()),
-        "level (dB a bin)": float(level_change_db(delta.cpu(), normalizer)),
+        "feature SNR (dB)": float(feature_snr(x, delta).mean()),
+        "level (dB a bin)": float(level_change_db(delta.cpu(), front_end, normalizer)),
     }

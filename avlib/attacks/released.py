@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from avlib.attacks import project as geometry
+from avlib.attacks import geometry
 from avlib.attacks.attacking import attacking
-from avlib.attacks.clips import Clips
+from avlib.attacks.clips import Clips, evenly
 from avlib.attacks.perturbation import Perturbation
 from avlib.data.split import Split
 from avlib.errors import AvlibError
@@ -26,12 +26,12 @@ def fit_released(
     *,
     norm: float,
     eps: float,
+    modality: str,
     passes: int,
     batch_size: int,
     step_size: float = 0.1,
-    modality: str = "audio",
     rescale: bool = True,
-    project: bool = False,
+    projected: bool = False,
     generator: torch.Generator | None = None,
 ) -> Perturbation:
     """δ ← δ + (B / |D|) · mean_i Π_ε(clamp(x_i + δ) − x_i + step_i), batch by batch.
@@ -47,7 +47,8 @@ def fit_released(
     ----------
     norm, eps : ``math.inf`` or 2, and the ε that such a run would be said to have.
     step_size : α in units of ε (.01 / .1 in most of the released runs).
-    project : project the accumulated δ onto the ball of ε a frame after each update, as the equations say.
+    modality : the one that is attacked.
+    projected : bring the accumulated δ back into the ball of ε a frame after each update, as the equations say.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def fit_released(
     Raises
     ------
     AvlibError
-        When the norm is neither 2 nor inf, or a number is out of range.
+        When the norm is neither 2 nor inf, a number is out of range, or the loss is not finite.
     """
     if norm not in (2, math.inf):
         raise AvlibError(f"norm = {norm!r}: the released code knows 2 and math.inf")
@@ -67,7 +68,7 @@ def fit_released(
             "all must be positive"
         )
     clips = Clips(model, split, batch_size)
-    held = torch.arange(0, len(split), 4)
+    held = evenly(len(split), 0.25)
     low, high = _range(clips, modality)
     delta = torch.zeros_like(clips.read(torch.tensor([0]))[0][modality])
 
@@ -86,9 +87,11 @@ def fit_released(
                 w = ((moved - x).flatten(2) / eps) + step_size * _direction(model, batch, modality, moved, labels, norm)
                 w = _rescaled(w) if rescale and norm == 2 else geometry.project(w, norm)
                 delta = delta + (eps * w.mean(dim=0) * (len(indices) / len(split))).reshape(delta.shape)
-                if project:
+                if projected:
                     delta = (eps * geometry.project(delta.flatten(2) / eps, norm)).reshape(delta.shape)
             history.append(row(number))
+            if not all(map(math.isfinite, history[-1].values())):
+                raise AvlibError(f"pass {number}: the loss on {modality!r} + δ or ‖δ‖ is not finite")
     frame = pd.DataFrame(history).astype({"pass": int})
     return Perturbation({modality: delta}, {modality: float(frame[f"ratio_{modality}"].iloc[-1])}, {}, frame, passes)
 

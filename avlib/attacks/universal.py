@@ -1,5 +1,6 @@
 """Universal attacks: one δ for every clip."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -7,11 +8,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from avlib.attacks.ascent import Coordinates, ascend, deltas, forward_of, losses_and_gradients, schedule
+from avlib.attacks.ascent import Coordinates, Point, ascend, deltas, evaluate, finite, forward_of, schedule
 from avlib.attacks.attacking import attacking
 from avlib.attacks.ball import Ball, Budget, balls
-from avlib.attacks.clips import Clips
-from avlib.attacks.perturbation import Perturbation, add, bounds_of
+from avlib.attacks.clips import Clips, evenly
+from avlib.attacks.perturbation import Perturbation, add, bounds_of, limits
 from avlib.attacks.threat import Threat
 from avlib.data.split import Split
 from avlib.errors import AvlibError
@@ -56,7 +57,8 @@ def fit_universal(
     Raises
     ------
     AvlibError
-        When the threats do not fit the split or the model, or a number is out of range.
+        When the threats do not fit the split or the model, a number is out of range, the loss is not one value for
+        each clip, or a loss or gradient is not finite; the clips are named.
 
     >>> from avlib.data.split import Split
     >>> model = torch.nn.Linear(3, 1)
@@ -79,38 +81,59 @@ def fit_universal(
             raise AvlibError(f"eps of the threat against {name!r} differs from clip to clip: a universal δ has one")
     clips = Clips(model, split, batch_size, fabric)
     bounds = bounds_of(threats)
-    field = balls(threats, clips.read(torch.tensor([0]), whole=True)[0], budget, box=False)
-    held = torch.arange(0, len(split), max(1, round(1 / part)))
+    allowed = balls(threats, clips.read(torch.tensor([0]), whole=True)[0], budget, box=False)
+    held = evenly(len(split), part)
 
-    def gradient(indices: Tensor, ws: Coordinates) -> Coordinates:
-        batch, labels = clips.read(indices)
-        if not len(labels):  # fewer clips in the last batch than processes
-            return [clips.total(torch.zeros_like(w)) for w in ws]
-        forward = forward_of(model, batch, list(threats))
-        _, gradients = losses_and_gradients(forward, lambda delta: add(batch, delta, bounds), field, ws, labels, loss)
-        return [clips.total(g) for g in gradients]
+    def point(indices: Tensor, ws: Coordinates, whole: bool = False) -> Point | None:
+        """This process's share of the clips at `indices` (or the `whole`): None without any."""
+        batch, labels = clips.read(indices, whole)
+        if not len(labels):
+            return None
+        forward, within = forward_of(model, batch, list(threats)), limits(batch, bounds)
+        return evaluate(forward, lambda delta: add(batch, delta, within), allowed, ws, labels, loss)
+
+    def gradient(indices: Tensor, ws: Coordinates) -> tuple[Coordinates, Tensor]:
+        """The gradient over all processes, and the number of unsound clips in this one's share."""
+        here = point(indices, ws)
+        if here is None:  # fewer clips in the last batch than processes
+            return [clips.total(torch.zeros_like(w)) for w in ws], ws[0].new_zeros((), dtype=torch.long)
+        return [clips.total(g) for g in here.gradients], (~finite(here)).sum()
+
+    def unsound(ws: Coordinates) -> list[str]:
+        """Ids of the clips whose loss or gradient is not finite, looked at one by one where a batch has some."""
+
+        def sound(indices: Tensor) -> bool:
+            return bool(finite(point(indices, ws, whole=True)).all())  # type: ignore[arg-type]
+
+        suspects = [i for batch in clips.order(None) if not sound(batch) for i in batch.split(1)]
+        return [split.ids[int(i)] for i in suspects if not sound(i)]
 
     def row(number: int, ws: Coordinates) -> dict[str, float]:
-        mean = clips.mean_loss(held, Perturbation(deltas(field, ws), bounds=bounds), loss)
-        return {"pass": number, "loss": mean, **{f"ratio_{name}": r for name, r in ratios(field, ws).items()}}
+        mean = clips.mean_loss(held, Perturbation(deltas(allowed, ws), bounds=bounds), loss)
+        return {"pass": number, "loss": mean, **{f"ratio_{name}": r for name, r in ratios(allowed, ws).items()}}
 
-    ws = [ball.project(ball.rows(start or {})) for ball in field]
+    ws = [ball.project(ball.rows(start or {})) for ball in allowed]
     with attacking(model):
         history = [row(0, ws)]
         best = ws
         for number, size in enumerate(sizes, 1):
-            batches = clips.order(generator)
+            batches, before, faults = clips.order(generator), ws, []
             for i, indices in enumerate(batches, 1):
+                gradients, fault = gradient(indices, ws)
+                faults.append(fault)
                 progress = (number - 1 + i / len(batches)) / passes
-                ws = ascend(field, ws, gradient(indices, ws), size, progress)
+                ws = ascend(allowed, ws, gradients, size, progress)
             history.append(row(number, ws))
+            if int(clips.total(torch.stack(faults).sum())) or not math.isfinite(history[-1]["loss"]):
+                named = ", ".join(map(repr, unsound(before))) or "some clips, once δ has moved"
+                raise AvlibError(f"pass {number}: the loss or its gradient is not finite on {named}")
             if history[-1]["loss"] > max(earlier["loss"] for earlier in history[:-1]):
                 best = ws
     return Perturbation(
-        deltas(field, best), ratios(field, best), bounds, pd.DataFrame(history).astype({"pass": int}), passes
+        deltas(allowed, best), ratios(allowed, best), bounds, pd.DataFrame(history).astype({"pass": int}), passes
     )
 
 
-def ratios(field: Sequence[Ball], ws: Coordinates) -> dict[str, float]:
+def ratios(allowed: Sequence[Ball], ws: Coordinates) -> dict[str, float]:
     """‖δ‖ / ε of each modality, the largest over its rows."""
-    return {name: float(ball.ratio(w).max()) for ball, w in zip(field, ws, strict=True) for name in ball.shapes}
+    return {name: float(ball.ratio(w).max()) for ball, w in zip(allowed, ws, strict=True) for name in ball.shapes}

@@ -12,7 +12,7 @@ from matplotlib.patches import Circle, Polygon, Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from avlib.attacks.project import project
+from avlib.attacks.geometry import project
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, DIVERGING, GREY, LINES, MARKERS
 

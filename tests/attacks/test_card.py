@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from avlib.attacks import Card, Threat, feature_snr, level_change_db
-from avlib.features import Normalizer
+from avlib.features import LogMel, Normalizer, paper64
 
 
 def test_snr_is_a_ratio_of_norms():
@@ -19,7 +19,17 @@ def test_level_change_of_the_papers_radius():
     """ε = .1 over a frame of 64 bins with the papers' mean σ of 11.76 dB: .29 dB of level in each bin."""
     spread = torch.full((1, 10, 64), 0.1 / 8)
     normalizer = Normalizer(torch.zeros(64), torch.full((64,), 11.7584))
-    assert float(level_change_db(spread, normalizer)) == pytest.approx(0.294, abs=1e-3)
+    assert float(level_change_db(spread, paper64(), normalizer)) == pytest.approx(0.294, abs=1e-3)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_level_change_is_that_of_the_sound_whatever_the_power(power):
+    """A sound three times as large changes by 20 · log10(3) dB in every bin, and its features by what they call it."""
+    front_end, wave = LogMel(power=power, top_db=200), torch.randn(8000, generator=torch.Generator().manual_seed(0))
+    features = torch.stack([front_end(wave), front_end(3 * wave)])
+    normalizer = Normalizer(torch.zeros(64), torch.linspace(1, 5, 64))
+    moved = (normalizer(features[1]) - normalizer(features[0]))[None]
+    assert float(level_change_db(moved, front_end, normalizer)) == pytest.approx(20 * math.log10(3), rel=1e-4)
 
 
 def test_card_names_everything():

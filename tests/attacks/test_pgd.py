@@ -4,12 +4,13 @@ import math
 import pytest
 import torch
 
-from avlib.attacks import Threat, fgsm, noise, pgd
+from avlib.attacks import Threat, fgsm, fit_universal, noise, pgd
+from avlib.data.split import Split
 from avlib.errors import AvlibError
 from avlib.losses import bce, margin, ranking
 from tests.attacks import checks
 from tests.attacks.checks import MASK
-from tests.attacks.toys import NORMS, Curved, Linear, batch, coin, gen, signed, truth
+from tests.attacks.toys import DUAL, NORMS, Curved, Linear, batch, coin, gen, signed, truth
 
 BOTH = {"audio": Threat(2, 1.0), "video": Threat(2, 0.5)}
 
@@ -138,7 +139,7 @@ def test_both_modalities_beat_each_when_started_from_both():
     alone = [pgd(model, x, y, {name: BOTH[name]}, steps=6) for name in BOTH]
     both = pgd(model, x, y, BOTH, steps=6, start=[found.delta for found in alone])
     assert bool((both.loss >= torch.maximum(alone[0].loss, alone[1].loss) - 1e-5).all())
-    assert both.gradients == 12
+    assert both.gradients.tolist() == [12] * 6
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -156,7 +157,7 @@ def test_restarts_never_hurt_and_the_generator_decides():
     one = pgd(model, x, y, threats, steps=3)
     several = [pgd(model, x, y, threats, steps=3, restarts=4, generator=gen(seed)) for seed in (1, 1, 2)]
     assert bool((several[0].loss >= one.loss).all())
-    assert several[0].gradients == 12
+    assert several[0].gradients.tolist() == [12] * 6
     assert torch.equal(several[0].delta["audio"], several[1].delta["audio"])
     assert not torch.equal(several[0].delta["audio"], several[2].delta["audio"])
 
@@ -237,35 +238,61 @@ def test_a_model_that_ignores_the_attacked_modality_is_named():
         pgd(Blind(), batch(), truth(batch()), {"audio": Threat(2, 1.0)}, steps=1)
 
 
-@pytest.mark.parametrize("over", ["clip", "frame"])
-def test_five_axes_of_pixels_reach_the_best_that_the_ball_and_the_box_allow(over):
-    """Linear in the pixels (N, W, k, 3, H, W′), the best δ of ℓ∞ is known: ε against each weight, cut at the box."""
-    x = {"video": torch.rand(2, 3, 2, 3, 4, 4, generator=gen())}
-    weight = torch.randn(3, 2, 3, 4, 4, generator=gen(1))
+class Pixels(torch.nn.Module):
+    """One number a clip, linear in its pixels (N, W, k, 3, H, W′)."""
 
-    class Pixels(torch.nn.Module):
-        def forward(self, batch):
-            return 0.1 * (batch["video"] * weight).flatten(1).sum(dim=1, keepdim=True)
+    def __init__(self):
+        super().__init__()
+        self.weights = torch.randn(3, 2, 3, 4, 5, generator=gen(), dtype=torch.float64)
 
-    threat = Threat(math.inf, 8 / 255, over=over, bounds=(0.0, 1.0))
-    found = pgd(Pixels(), x, torch.ones(2, 1), {"video": threat}, steps=5)
-    best = (x["video"] - 8 / 255 * weight.sign()).clamp(0, 1)
-    assert float((best - x["video"]).abs().max()) > 0.03
-    torch.testing.assert_close(found.batch["video"], best, atol=1e-6, rtol=0)
-    torch.testing.assert_close(found.loss, bce(Pixels()({"video": best}), torch.ones(2, 1)))
+    def forward(self, batch):
+        return (batch["video"] * self.weights).flatten(1).sum(dim=1, keepdim=True)
 
 
-def test_five_axes_of_pixels_have_one_ball_a_clip_or_one_a_window():
-    """ℓ2 in a linear model: ε along w / ‖w‖, over all axes after N, or over all after N and the windows."""
-    x = {"video": torch.rand(2, 3, 2, 3, 4, 4, generator=gen())}
-    weight = torch.randn(3, 2, 3, 4, 4, generator=gen(1))
+def pixels() -> dict[str, torch.Tensor]:
+    return {"video": torch.rand(4, 3, 2, 3, 4, 5, generator=gen(1), dtype=torch.float64)}
 
-    class Pixels(torch.nn.Module):
-        def forward(self, batch):
-            return 0.1 * (batch["video"] * weight).flatten(1).sum(dim=1, keepdim=True)
 
-    rows = {"clip": weight.norm(), "frame": weight.flatten(1).norm(dim=1).reshape(3, 1, 1, 1, 1)}
-    for over, length in rows.items():
-        found = pgd(Pixels(), x, torch.ones(2, 1), {"video": Threat(2, 0.5, over=over)}, steps=5)
-        best = (-0.5 * weight / length).expand(2, 3, 2, 3, 4, 4)
-        torch.testing.assert_close(found.delta["video"], best, atol=1e-5, rtol=1e-4)
+def test_pixels_of_six_axes_reach_the_closed_form_in_their_box():
+    model, x, y = Pixels(), pixels(), coin(4)
+    eps = 8 / 255
+    found = pgd(model, x, y, {"video": Threat(math.inf, eps, bounds=(0.0, 1.0))}, steps=5, loss=signed)
+    uphill = (1 - 2 * y).reshape(4, 1, 1, 1, 1, 1) * model.weights.sign()
+    best = (x["video"] + eps * uphill).clamp(0, 1)
+    torch.testing.assert_close(found.batch["video"], best)
+    torch.testing.assert_close(found.loss, signed(model({"video": best}), y))
+    assert float((found.loss - signed(model(x), y)).min()) > 1
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_frame_of_pixels_is_a_window(norm):
+    """One ball for each of the three windows, k frames together: ε · Σ_w ‖weights of window w‖_*."""
+    model, x, y = Pixels(), pixels(), coin(4)
+    found = pgd(model, x, y, {"video": Threat(norm, 0.2, over="frame")}, steps=20, loss=signed)
+    best = 0.2 * torch.linalg.vector_norm(model.weights.flatten(1), ord=DUAL[norm], dim=1).sum()
+    gain = found.loss - signed(model(x), y)
+    torch.testing.assert_close(gain, best.expand(4), rtol=1e-3, atol=0)
+
+
+def test_one_delta_for_pixels_of_many_clips():
+    model, x = Pixels(), pixels()
+    absent = Split(x, torch.zeros(4, 1, dtype=torch.float64), tuple("abcd"))
+    found = fit_universal(model, absent, {"video": Threat(2, 0.5)}, passes=20, batch_size=2, loss=signed)
+    torch.testing.assert_close(
+        found.delta["video"], 0.5 * model.weights[None] / model.weights.norm(), atol=1e-3, rtol=0
+    )
+
+
+def test_a_targeted_attack_is_the_negative_loss_on_the_target():
+    x, model = batch(), Curved().eval()
+    y = truth(x)
+    target = y.roll(1, dims=1)
+    threats = {"audio": Threat(2, 4.0)}
+    found = pgd(model, x, target, threats, steps=40, loss=lambda z, t: -bce(z, t))
+    clean, moved = (model(b).detach() for b in (x, found.batch))
+    torch.testing.assert_close(found.loss, -bce(moved, target))
+    assert bool((bce(moved, target) <= bce(clean, target)).all())
+    reached = (moved > 0) == (target > 0)
+    assert float(reached.float().mean()) > 0.9
+    away = model(pgd(model, x, y, threats, steps=40).batch).detach()
+    assert float(bce(moved, target).mean()) < 0.5 * float(bce(away, target).mean()), "away from y is not towards t"

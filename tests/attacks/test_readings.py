@@ -7,7 +7,7 @@ import torch
 
 from avlib.attacks.readings import PROJECTED, readings, true_size
 from avlib.data.split import Split
-from avlib.features import Normalizer
+from avlib.features import Normalizer, paper64
 from avlib.models import LinearTagger
 
 EPS, PASSES = 0.1, 12
@@ -24,9 +24,9 @@ def found():
         tuple(map(str, range(16))),
     )
     batch, _ = split.batch(range(16))
-    made = readings(model, split, split, eps=EPS, passes=PASSES, batch_size=8, seed=0)
+    made = readings(model, split, split, eps=EPS, passes=PASSES, batch_size=8, seed=0, modality="audio")
     normalizer = Normalizer(torch.zeros(4), torch.ones(4))
-    return {name: true_size(fit.delta["audio"], batch, normalizer) for name, fit in made.items()}
+    return {name: true_size(fit.delta["audio"], batch["audio"], paper64(), normalizer) for name, fit in made.items()}
 
 
 def test_projected_readings_keep_their_own_norm(found):

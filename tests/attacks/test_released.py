@@ -7,7 +7,8 @@ from avlib.attacks import fit_released
 from avlib.errors import AvlibError
 from tests.attacks.toys import Curved, F, T, gen, split
 
-RUN = {"eps": 0.3, "passes": 20, "batch_size": 8}
+ONCE = {"modality": "audio", "eps": 0.3, "passes": 1, "batch_size": 1, "step_size": 0.9}
+RUN = {"modality": "audio", "eps": 0.3, "passes": 20, "batch_size": 8}
 
 
 @pytest.mark.parametrize("norm", [2, math.inf])
@@ -16,7 +17,7 @@ def test_delta_outgrows_its_radius_unless_projected(norm):
     assert grown.ratio["audio"] > 5
     assert grown.history["ratio_audio"].is_monotonic_increasing
     assert list(grown.history["pass"]) == list(range(21))
-    kept = fit_released(Curved(), split(), norm=norm, generator=gen(), project=True, **RUN)
+    kept = fit_released(Curved(), split(), norm=norm, generator=gen(), projected=True, **RUN)
     assert kept.history["ratio_audio"].max() <= 1 + 1e-5
     assert grown.history["loss"].iloc[-1] > kept.history["loss"].iloc[-1]
 
@@ -29,10 +30,10 @@ def test_an_increment_is_at_most_epsilon_a_pass():
 def test_rescaling_lifts_every_frame_to_exactly_epsilon():
     """One clip, one step that leaves the clip's ball: every frame gets ε, also those whose step was short."""
     one = split(1)
-    lifted = fit_released(Curved(), one, norm=2, eps=0.3, passes=1, batch_size=1, step_size=0.9)
+    lifted = fit_released(Curved(), one, norm=2, **ONCE)
     frames = lifted.delta["audio"].norm(dim=2)
     torch.testing.assert_close(frames, torch.full((1, T), 0.3))
-    plain = fit_released(Curved(), one, norm=2, eps=0.3, passes=1, batch_size=1, step_size=0.9, rescale=False)
+    plain = fit_released(Curved(), one, norm=2, **ONCE, rescale=False)
     torch.testing.assert_close(plain.delta["audio"].norm(dim=2), torch.full((1, T), 0.27))
 
 
@@ -50,4 +51,4 @@ def test_a_third_norm_is_refused():
     with pytest.raises(AvlibError, match="norm = 1"):
         fit_released(Curved(), split(), norm=1, **RUN)
     with pytest.raises(AvlibError, match="eps"):
-        fit_released(Curved(), split(), norm=2, eps=0.0, passes=1, batch_size=1)
+        fit_released(Curved(), split(), norm=2, **{**RUN, "eps": 0.0})

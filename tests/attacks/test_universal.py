@@ -4,10 +4,9 @@ import threading
 import pytest
 import torch
 from lightning_fabric import Fabric
-from safetensors.torch import load_file, save_file
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from avlib.attacks import Perturbation, Threat, fit_universal, pgd
+from avlib.attacks import Threat, fit_universal, pgd
 from avlib.data.split import Split
 from avlib.errors import AvlibError
 from avlib.losses import bce
@@ -89,9 +88,10 @@ def test_the_whole_is_at_least_its_part_from_its_delta(norm):
 def test_bounds_hold_for_every_clip():
     threat = Threat(2, 5.0, bounds=(-1.0, 1.5))
     found = fit_universal(Curved(), split(), {"audio": threat}, generator=gen(), **QUICK)
-    moved = found(batch(), truth(batch()))["audio"]
-    assert float(moved.min()) >= -1
-    assert float(moved.max()) <= 1.5
+    x = {"audio": batch()["audio"].clamp(-1.0, 1.5)}
+    moved = found(x, truth(x))["audio"]
+    assert float(moved.min()) == -1
+    assert float(moved.max()) == 1.5
     assert float(found.ratio["audio"]) <= 1 + 1e-6
 
 
@@ -149,21 +149,6 @@ def test_fabric_on_one_process():
     with_fabric = fit_universal(Curved(), split(), threats, generator=gen(), fabric=fabric, **QUICK)
     without = fit_universal(Curved(), split(), threats, generator=gen(), **QUICK)
     assert torch.equal(with_fabric.delta["audio"], without.delta["audio"])
-
-
-def test_state_goes_through_safetensors(tmp_path):
-    found = fit_universal(Curved(), split(), {"audio": Threat(2, 1.0)}, **QUICK)
-    save_file(found.state_dict(), tmp_path / "delta.safetensors")
-    back = Perturbation(load_file(tmp_path / "delta.safetensors"))
-    assert torch.equal(back.apply(batch())["audio"], found.apply(batch())["audio"])
-
-
-def test_a_perturbation_that_does_not_fit_is_refused():
-    found = Perturbation({"audio": torch.zeros(1, 3, 3)})
-    with pytest.raises(AvlibError, match="shape"):
-        found.apply(batch())
-    with pytest.raises(AvlibError, match="no such modality"):
-        Perturbation({"video": torch.zeros(1, 3, 3)}).apply(batch())
 
 
 @pytest.mark.parametrize(

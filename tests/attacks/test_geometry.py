@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from torch import Tensor
 
-from avlib.attacks.project import in_ball, norms, on_sphere, project, steepest
+from avlib.attacks.geometry import in_ball, norms, on_sphere, project, steepest
 from tests.attacks.toys import DUAL, NORMS, gen
 
 
