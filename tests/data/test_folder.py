@@ -1,11 +1,17 @@
 """A user's own media: the table decides, bad clips are listed, mistakes are named."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from avlib.data import load
+from avlib.data import folder, load
+from avlib.data.source import SPLITS
 from avlib.errors import AvlibError
 from avlib.files import cache_dir, data_dir
 
@@ -102,6 +108,55 @@ def test_undeclared_split_is_dealt_by_file_the_same_every_time(tmp_path):
     path.write_text("\n".join([lines[0], *reversed(lines[1:])]))
     assert set(load("folder", manifest=path, seconds=0.5).eval.ids) == set(data.eval.ids)
     assert data.classes == ("x", "y, with a comma")
+
+
+DEALT = """
+import sys
+from avlib.data import folder
+source = folder.source(manifest=sys.argv[1])
+print([(split, source.clip(split, i, ()).id) for split, size in source.sizes.items() for i in range(size)])
+"""
+
+
+def test_files_of_one_name_in_many_folders_are_dealt_alike_by_every_process(tmp_path):
+    path = listed(tmp_path, "\n".join(["clip,media,labels", *(f"c{i},{i}/take.wav,x" for i in range(12))]))
+    source = folder.source(manifest=path)
+    here = [(split, source.clip(split, i, ()).id) for split, size in source.sizes.items() for i in range(size)]
+    run = subprocess.run(
+        [sys.executable, "-c", DEALT, path],
+        env={**os.environ, "PYTHONHASHSEED": "271828"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.strip() == str(here), run.stderr
+
+
+def dealt(path: Path, media: list[str]) -> list[set[str]]:
+    """Clips of each split, for a table of `media`; clip i belongs to file i."""
+    path.write_text("\n".join(["clip,media,labels", *(f'c{i},"{name}",x' for i, name in enumerate(media))]))
+    source = folder.source(manifest=path)
+    lines = source.clip.args[0]
+    return [{line.clip for line in lines[split]} for split in SPLITS]
+
+
+def test_dealing_follows_the_folder_and_not_where_it_lies_or_how_a_path_is_spelt(tmp_path):
+    here, there = tmp_path / "here" / "tables", tmp_path / "there" / "deep" / "tables"
+    for place in (here, there):
+        place.mkdir(parents=True)
+    names = [*(f"{i}/take.wav" for i in range(10)), *(f"../media/{i}.wav" for i in range(10))]
+    first = dealt(here / "a.csv", names)
+    assert [len(clips) for clips in first] == [14, 2, 4]
+    assert dealt(there / "b.csv", names) == first
+    spelt = [f"./{name}" if i % 2 else str(here / name) for i, name in enumerate(names[:10])]
+    assert dealt(here / "a.csv", [*spelt, *names[10:]]) == first
+    outside = [f"/somewhere/{i}/take.wav" for i in range(20)]
+    assert dealt(here / "a.csv", outside) == dealt(there / "a.csv", outside)
+
+
+def test_a_recording_under_two_spellings_stays_in_one_split(tmp_path):
+    names = [spelling for i in range(20) for spelling in (f"{i}.wav", f"./{i}.wav", str(tmp_path / f"x/../{i}.wav"))]
+    for clips in dealt(tmp_path / "manifest.csv", names):
+        assert len(clips) == 3 * len({int(clip[1:]) // 3 for clip in clips})
 
 
 def test_bad_media_are_listed_and_never_stop_the_rest(table, tmp_path, capsys):
