@@ -11,6 +11,7 @@ import soundfile
 import torch
 
 from avlib.data import folder, load
+from avlib.data.media import frames
 from avlib.data.source import SPLITS
 from avlib.errors import AvlibError
 from avlib.files import cache_dir, data_dir
@@ -95,11 +96,23 @@ def test_start_and_end(tmp_path):
         )
 
 
+def test_a_part_shorter_than_its_clip_ends_in_silence(tmp_path):
+    write(tmp_path / "a.wav", 700, 3)
+    lines = ["clip,media,start,end,labels,split", *(f"{s},a.wav,1,1.5,x,{s}" for s in SPLITS)]
+    waveform = (
+        folder.source(manifest=listed(tmp_path, "\n".join(lines)), seconds=1.0)
+        .clip("eval", 0, ("audio",))
+        .media.waveform
+    )
+    assert waveform[: RATE // 2 - 10].abs().max() > 0.2
+    assert waveform[RATE // 2 :].abs().max() == 0
+
+
 def test_undeclared_split_is_dealt_by_file_the_same_every_time(tmp_path):
     lines = ["clip,media,labels,start,end"]
     for i in range(20):
         write(tmp_path / f"f{i}.wav", 300 + 100 * i)
-        lines += [f"f{i}-a,f{i}.wav,x,0,0.5", f'f{i}-b,f{i}.wav,"x;y, with a comma",0.5,1']
+        lines += [f"f{i}-a,f{i}.wav,x,0,0.5", f'f{i}-b,f{i}.wav,"xy, with a comma; z",0.5,1']
     path = listed(tmp_path, "\n".join(lines))
     data = load("folder", manifest=path, seconds=0.5)
     assert [len(split) for split in (data.train, data.valid, data.eval)] == [28, 4, 8]
@@ -107,7 +120,9 @@ def test_undeclared_split_is_dealt_by_file_the_same_every_time(tmp_path):
     assert len(set.union(*files)) == sum(map(len, files)) == 20
     path.write_text("\n".join([lines[0], *reversed(lines[1:])]))
     assert set(load("folder", manifest=path, seconds=0.5).eval.ids) == set(data.eval.ids)
-    assert data.classes == ("x", "y, with a comma")
+    assert data.classes == ("x", "xy, with a comma", "z")
+    expected = [[1.0, 0, 0] if name.endswith("-a") else [0, 1, 1] for name in data.train.ids]
+    assert data.train.labels.tolist() == expected
 
 
 DEALT = """
@@ -182,7 +197,11 @@ def test_a_mended_file_is_read_again(table, tmp_path):
     (tmp_path / "0.wav").unlink()
     assert len(load("folder", manifest=table, seconds=1.0).train) == 7
     (tmp_path / "0.wav").write_bytes(whole)
-    assert len(load("folder", manifest=table, seconds=1.0).train) == 8
+    mended = load("folder", manifest=table, seconds=1.0)
+    assert len(mended.train) == 8
+    write(tmp_path / "0.wav", 700)
+    assert len((tmp_path / "0.wav").read_bytes()) == len(whole)
+    assert load("folder", manifest=table, seconds=1.0).checksum != mended.checksum
 
 
 def test_label_outside_the_class_list_names_clip_label_and_nearest(table):
@@ -241,11 +260,14 @@ def test_real_film_with_sound_and_frames(tmp_path):
     pytest.importorskip("av", reason="PyAV is not installed: pip install 'avlib[media]'")
     film = data_dir() / "media" / "nasa_13013.mp4"
     write(tmp_path / "a.wav", 500, 3)
-    rows = [f"{split},{film},{3 * i},{3 * i + 3},x,{split}" for i, split in enumerate(("train", "valid", "eval"))]
+    rows = [f"{split},{film},{3 * i},{3 * i + 2},x,{split}" for i, split in enumerate(("train", "valid", "eval"))]
     path = listed(tmp_path, "\n".join(["clip,media,start,end,labels,split", *rows, "sound,a.wav,0,3,x,eval"]))
     both = load("folder", manifest=path, seconds=3.0, size=16, modalities=("audio", "video"))
     assert both.train.batch([0])[0]["video"].shape == (1, 3, 4, 3, 16, 16)
     assert both.ledger == (("sound", "no video track"),)
+    for i, split in enumerate((both.train, both.valid, both.eval)):
+        shown = frames(film, 4.0, 16, start=3.0 * i, end=3.0 * i + 2)
+        assert torch.equal(split.media(0).frames, torch.cat([shown, shown[-1:].expand(4, -1, -1, -1)]))
     heard = load("folder", manifest=path, seconds=3.0, size=16)
     assert heard.eval.media(1).frames.numel() == 0
     assert len(heard.eval.media(0).frames) == 12

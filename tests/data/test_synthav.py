@@ -127,8 +127,8 @@ def pairs(lacking, modality, count=15):
     with_, without = (Scenery(named(8), agreement=dial, events=(1, 1)) for dial in (1.0, 0.0))
     found = 0
     for i in itertools.count():
-        (event,) = (p for p in plan(without, "train", i)[0] if p.label is not None)
-        if not getattr(event, lacking) and event.onset > 80 and found < count:
+        *distractors, event = plan(without, "train", i)[0]
+        if not distractors and not getattr(event, lacking) and event.onset > 80:
             found += 1
             yield *(render(scenery, "train", i, (modality,))[0] for scenery in (with_, without)), event
         if found == count:
@@ -136,7 +136,7 @@ def pairs(lacking, modality, count=15):
 
 
 def test_sound_begins_at_its_onset_to_the_frame():
-    hop, frames = 400, 0
+    hop, frames, floors = 400, 0, []
     for with_, without, event in pairs("heard", "audio", 30):
         loud, still = with_.waveform.double(), without.waveform.double()
         start = event.onset * 40  # samples
@@ -147,8 +147,12 @@ def test_sound_begins_at_its_onset_to_the_frame():
         if WORLD.records[event.label].sound.rhythm.bars:  # strokes rise at once, sustained sounds in 50 ms
             assert energy[2] > 0.1 * energy.max()
             frames += 1
+        else:
+            there = alone[start + 1600 : start + event.points * 40 - 1600]
+            floors.append(10 * (there.square().mean() / loud[quiet].square().mean()).log10().item() - event.gain)
         assert energy[2] > 0.01 * energy.max()
     assert frames > 10
+    assert 22 - 4 < min(floors) < max(floors) < 36 + 4  # dB from the floor up to a sustained event at full gain
 
 
 def test_picture_is_there_from_onset_to_offset_to_the_picture():

@@ -69,7 +69,7 @@ def test_class_frequency_moves_the_training_split_alone():
         scenery = Scenery(WORLD, class_frequency=dial)
         labels = [p.label for i in range(300) for p in plan(scenery, "train", i)[0] if p.label is not None]
         measured.append(probes.gini(np.bincount(labels, minlength=32)))
-        evaluated.append([plan(scenery, "eval", i)[1].tolist() for i in range(50)])
+        evaluated.append([plan(scenery, split, i)[1].tolist() for split in ("valid", "eval") for i in range(50)])
     assert measured[0] + 0.1 < measured[1] < measured[2] - 0.1
     assert evaluated[0] == evaluated[1] == evaluated[2]
 
