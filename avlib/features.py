@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from avlib._torchaudio import torchaudio
 from avlib.errors import AvlibError
 
+RATE = 16_000  # Hz, at which every data set sounds
+
 
 class LogMel(nn.Module):
     """Log-mel spectrogram of each clip: L[t, m] = 10 · log10 max(Σ_f H[m, f] · |X[t, f]|^power, amin), in dB.
@@ -37,7 +39,7 @@ class LogMel(nn.Module):
 
     def __init__(
         self,
-        rate: int = 16000,
+        rate: int = RATE,
         *,
         n_fft: int = 4096,
         window: int = 1024,
@@ -105,7 +107,7 @@ def _slaney(bins: int, f_min: float, f_max: float, mels: int, rate: int) -> Tens
         torch.set_default_dtype(before)
 
 
-def paper64(rate: int = 16000, f_max: float | None = None) -> LogMel:
+def paper64(rate: int = RATE, f_max: float | None = None) -> LogMel:
     """The 64-bin front end of P1 (section 4.1): 400 × 64 out of 10 s at 16 kHz.
 
     Window 64 ms inside a transform of 256 ms, hop 25 ms, 64 Slaney mels of the magnitude, 10 · log10, 80 dB deep.
@@ -114,7 +116,7 @@ def paper64(rate: int = 16000, f_max: float | None = None) -> LogMel:
     >>> paper64()(torch.zeros(160_000)).shape
     torch.Size([400, 64])
     """
-    scale = rate / 16000
+    scale = rate / RATE
     return LogMel(rate, n_fft=round(4096 * scale), window=round(1024 * scale), hop=round(400 * scale), f_max=f_max)
 
 

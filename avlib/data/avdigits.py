@@ -24,7 +24,7 @@ from avlib.data.media import BadMedia, sound
 from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Event, Media
 from avlib.errors import AvlibError
-from avlib.features import paper64
+from avlib.features import RATE, paper64
 from avlib.files import data_dir
 from avlib.provenance import digest
 
@@ -32,7 +32,7 @@ CLIPS = {"smoke": (720, 60, 160), "laptop": (1500, 300, 900), "full": (6000, 600
 SPEAKERS = {"train": ("george", "jackson", "theo"), "valid": ("yweweler",), "eval": ("lucas", "nicolas")}
 IMAGES = {"train": (0.0, 0.6), "valid": (0.6, 0.7), "eval": (0.7, 1.0)}  # share of each digit's images
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-RECORDED, RATE, SECONDS = 8000, 16000, 2.5  # Hz, Hz, s
+RECORDED, SECONDS = 8000, 2.5  # Hz, s
 FPS, SIDE, GLYPH, WINDOW = 8.0, 32, 14, 4  # frames a second, pixels, pixels, frames in a window
 
 
@@ -68,7 +68,7 @@ def source(
         clip=partial(_clip, folder, state, seed, digits),
         key=(seed, digits, state),
         modules=(sys.modules[__name__],),
-        front_end=paper64(RATE, f_max=RECORDED / 2),
+        front_end=paper64(f_max=RECORDED / 2),
         window=WINDOW,
         faults=partial(_faults, folder, state),
     )

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -15,21 +16,25 @@ from avlib.data.media import frames, sound
 from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Media
 from avlib.errors import AvlibError
-from avlib.features import paper64
+from avlib.features import RATE, paper64
 from avlib.files import data_dir
 from avlib.provenance import digest
 
 COLUMNS = ("clip", "media", "labels")
 OPTIONAL = ("start", "end", "split")
 SHARES = (0.7, 0.8)  # of the media files: training below the first, validation up to the second, evaluation the rest
-RATE = 16000
 
 
-class Row(NamedTuple):
-    """One line of the manifest; `start` and `end` in seconds, `end` None and `split` "" where the table is silent."""
+class Line(NamedTuple):
+    """One line of the manifest; `start` and `end` in seconds, `end` None and `split` "" where the table is silent.
+
+    `file` is what `media` is called wherever the table lies: its path relative to the table, or the absolute one of a
+    file outside.
+    """
 
     clip: str
     media: Path
+    file: str
     start: float
     end: float | None
     labels: tuple[str, ...]
@@ -54,7 +59,7 @@ def source(
     - ``labels``: separated by ``;`` (names may hold commas), empty for none;
     - ``start``, ``end`` (optional): the part of the file in seconds;
     - ``split`` (optional): train, valid or eval; without it 70 / 10 / 20 % of the *files* are dealt out by a hash of
-      their names, so that clips of one recording stay together.
+      their paths relative to the table, so that clips of one recording stay together, wherever the folder lies.
 
     Each clip lasts `seconds`: longer ones are cut, shorter ones end in silence (sound) or their last frame (film).
     `classes` names the labels in order (default: all that occur, sorted).  Frames are squares of `size` pixels at
@@ -70,27 +75,27 @@ def source(
     if not (seconds > 0 and fps > 0 and size > 0 and window > 0):
         raise AvlibError(f"seconds={seconds}, fps={fps}, size={size}, window={window}: all must be positive")
     table = _table(path)
-    names = tuple(classes) if classes is not None else tuple(sorted({name for row in table for name in row.labels}))
+    names = tuple(classes) if classes is not None else tuple(sorted({name for line in table for name in line.labels}))
     if not names:
         raise AvlibError(f"{path} has no label at all: fill its column `labels`")
-    for row in table:
-        for label in row.labels:
+    for line in table:
+        for label in line.labels:
             if label not in names:
                 near = difflib.get_close_matches(label, names, n=1, cutoff=0.0)
                 raise AvlibError(
-                    f"clip {row.clip!r} has label {label!r}, which is not among the {len(names)} classes "
+                    f"clip {line.clip!r} has label {label!r}, which is not among the {len(names)} classes "
                     f"(nearest: {near[0]!r}): correct {path} or add it to `classes`"
                 )
     dealt = _splits(path, table)
-    state = [(str(row.media), *_stat(row.media)) for row in table]
+    state = [(str(line.media), *_stat(line.media)) for line in table]
     return Source(
         name="folder",
         classes=names,
-        sizes={split: len(rows) for split, rows in dealt.items()},
+        sizes={split: len(lines) for split, lines in dealt.items()},
         clip=partial(_clip, dealt, names, seconds, fps, size),
         key=(digest(path), names, seconds, fps, size, state),
         modules=(sys.modules[__name__],),
-        front_end=paper64(RATE),
+        front_end=paper64(),
         window=window,
     )
 
@@ -109,7 +114,7 @@ def _manifest(manifest: str | Path | None) -> Path:
     return path.resolve()
 
 
-def _table(path: Path) -> list[Row]:
+def _table(path: Path) -> list[Line]:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -122,42 +127,48 @@ def _table(path: Path) -> list[Row]:
     if len(twice):
         raise AvlibError(f"{path} names clip {twice.iloc[0]!r} more than once: each clip needs a name of its own")
     return [
-        Row(
-            clip=line["clip"],
-            media=path.parent / line["media"],
-            start=_seconds(line, "start", path) or 0.0,
-            end=_seconds(line, "end", path),
-            labels=tuple(label.strip() for label in line["labels"].split(";") if label.strip()),
-            split=line.get("split", ""),
+        Line(
+            clip=row["clip"],
+            media=path.parent / row["media"],
+            file=_file(row["media"], path.parent),
+            start=_seconds(row, "start", path) or 0.0,
+            end=_seconds(row, "end", path),
+            labels=tuple(label.strip() for label in row["labels"].split(";") if label.strip()),
+            split=row.get("split", ""),
         )
-        for line in table.to_dict("records")
+        for row in table.to_dict("records")
     ]
 
 
-def _seconds(line: dict, name: str, path: Path) -> float | None:
-    text = line.get(name, "").strip()
+def _file(media: str, folder: Path) -> str:
+    written = Path(os.path.normpath(media))
+    return (written.relative_to(folder) if written.is_relative_to(folder) else written).as_posix()
+
+
+def _seconds(row: dict, name: str, path: Path) -> float | None:
+    text = row.get(name, "").strip()
     try:
         value = float(text) if text else None
-        start = float(line.get("start", "").strip() or 0) if name == "end" else -1e-9
+        start = float(row.get("start", "").strip() or 0) if name == "end" else -1e-9
     except ValueError:
         value, start = math.nan, 0.0
     if value is not None and not start < value < math.inf:
-        raise AvlibError(f"{path}: clip {line['clip']!r} has {name}={text!r}: need seconds, 0 ≤ start < end")
+        raise AvlibError(f"{path}: clip {row['clip']!r} has {name}={text!r}: need seconds, 0 ≤ start < end")
     return value
 
 
-def _splits(path: Path, table: list[Row]) -> dict[str, list[Row]]:
-    files = sorted({row.media for row in table}, key=lambda file: digest(file.name))
+def _splits(path: Path, table: list[Line]) -> dict[str, list[Line]]:
+    files = sorted({line.file for line in table}, key=digest)
     place = {file: (i + 0.5) / len(files) for i, file in enumerate(files)}
-    declared = any(row.split for row in table)
-    dealt: dict[str, list[Row]] = {split: [] for split in SPLITS}
-    for row in table:
-        split = row.split if declared else SPLITS[sum(place[row.media] >= share for share in SHARES)]
+    declared = any(line.split for line in table)
+    dealt: dict[str, list[Line]] = {split: [] for split in SPLITS}
+    for line in table:
+        split = line.split if declared else SPLITS[sum(place[line.file] >= share for share in SHARES)]
         if split not in dealt:
-            raise AvlibError(f"{path}: clip {row.clip!r} has split={split!r}: choose one of {', '.join(SPLITS)}")
-        dealt[split].append(row)
-    for split, rows in dealt.items():
-        if not rows:
+            raise AvlibError(f"{path}: clip {line.clip!r} has split={split!r}: choose one of {', '.join(SPLITS)}")
+        dealt[split].append(line)
+    for split, lines in dealt.items():
+        if not lines:
             raise AvlibError(f"{path} leaves the {split} split empty: list more files, or add a column `split`")
     return dealt
 
@@ -171,16 +182,18 @@ def _stat(path: Path) -> tuple[int, int]:
 
 
 def _clip(
-    dealt: dict[str, list[Row]], names: tuple[str, ...], seconds: float, fps: float, size: int,
+    dealt: dict[str, list[Line]], names: tuple[str, ...], seconds: float, fps: float, size: int,
     split: str, i: int, modalities: tuple[str, ...],
 ) -> Clip:  # fmt: skip
-    row = dealt[split][i]
+    line = dealt[split][i]
     waveform, shown = torch.zeros(round(seconds * RATE)), torch.zeros(0, 3, size, size)
     if "audio" in modalities:
-        heard = sound(row.media, RATE, clip=row.clip, start=row.start, end=row.end, at_most=seconds)[: len(waveform)]
+        heard = sound(line.media, RATE, clip=line.clip, start=line.start, end=line.end, at_most=seconds)[
+            : len(waveform)
+        ]
         waveform[: len(heard)] = heard
     if "video" in modalities:
-        shown = frames(row.media, fps, size, clip=row.clip, start=row.start, end=row.end, at_most=seconds)
+        shown = frames(line.media, fps, size, clip=line.clip, start=line.start, end=line.end, at_most=seconds)
         shown = torch.cat([shown, shown[-1:].expand(round(seconds * fps) - len(shown), -1, -1, -1)])
-    labels = torch.tensor([float(name in row.labels) for name in names])
-    return Clip(row.clip, Media(waveform, RATE, shown, fps), labels)
+    labels = torch.tensor([float(name in line.labels) for name in names])
+    return Clip(line.clip, Media(waveform, RATE, shown, fps), labels)

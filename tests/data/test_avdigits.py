@@ -6,9 +6,13 @@ import wave
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 import torch
+from sklearn.datasets import load_digits
+from torch.nn import functional as F
 
+from avlib._torchaudio import torchaudio
 from avlib.data import avdigits, load
 from avlib.errors import AvlibError
 from avlib.files import data_dir
@@ -80,16 +84,95 @@ def test_clip_depends_on_seed_split_and_number_alone(tones):
     assert not sound.frames.numel()
 
 
-def test_splits_share_neither_speakers_nor_images():
-    speakers = [set(names) for names in avdigits.SPEAKERS.values()]
-    assert [len(names) for names in speakers] == [3, 1, 2]
-    assert len(set.union(*speakers)) == 6
-    shown = [
-        {digest.tobytes() for images in avdigits._handwriting(split) for digest in images.numpy()}
-        for split in avdigits.SPEAKERS
-    ]
-    assert len(set.union(*shown)) == sum(map(len, shown))
-    assert sum(map(len, shown)) == 1797
+@pytest.fixture(params=["made", pytest.param("real", marks=real)])
+def voices(request, tmp_path, monkeypatch):
+    """Folder of recordings of which no two are alike: bursts of noise, or the real ones."""
+    if request.param == "real":
+        return data_dir() / "fsdd" / "recordings"
+    folder = tmp_path / "sets" / "fsdd" / "recordings"
+    folder.mkdir(parents=True)
+    draw = np.random.default_rng(0)
+    for name in ("george", "jackson", "theo", "yweweler", "lucas", "nicolas"):
+        for digit in range(10):
+            for take in range(2):
+                burst = 0.1 * draw.standard_normal(draw.integers(2000, 4000))
+                soundfile.write(folder / f"{digit}_{name}_{take}.wav", burst, 8000)
+    monkeypatch.setenv("AVLIB_DATA", str(tmp_path / "sets"))
+    return folder
+
+
+def spoken(waveform, event, folder):
+    """Speaker of the recording that sounds most like the digit in a clip, where it begins (samples), how alike."""
+    sound = torchaudio.functional.resample(waveform, 16000, 8000).numpy().astype(float)
+    power = np.cumsum([0.0, *sound**2])
+    found = []
+    for path in folder.glob(f"{event.label}_*.wav"):
+        length = soundfile.info(path).frames
+        if length == round((event.offset - event.onset) * 8000):
+            take = soundfile.read(path)[0]
+            match = scipy.signal.correlate(sound, take / np.linalg.norm(take), "valid")
+            match /= np.sqrt(power[length:] - power[:-length])
+            found.append((match.max(), int(match.argmax()), path.stem.split("_")[1]))
+    likeness, start, speaker = max(found)
+    return speaker, start, likeness
+
+
+def test_each_digit_is_a_recording_that_begins_at_its_onset_by_a_speaker_of_no_other_split(voices):
+    source = avdigits.source(clips=(12, 6, 12), digits=(1, 1))
+    speakers = {}
+    for split, size in source.sizes.items():
+        for i in range(size):
+            clip = source.clip(split, i, ("audio",))
+            (event,) = clip.events
+            assert clip.labels.nonzero().tolist() == [[event.label]]
+            speaker, start, likeness = spoken(clip.media.waveform, event, voices)
+            assert likeness > 0.9  # 12 dB above the noise at least: 1 / √(1 + 10^−1.2) = .97 over a whole digit
+            assert start == round(8000 * event.onset)
+            speakers.setdefault(split, set()).add(speaker)
+    assert {split: len(names) for split, names in speakers.items()} == {"train": 3, "valid": 1, "eval": 2}
+    assert len(set.union(*speakers.values())) == 6
+
+
+def test_noise_lies_12_to_24_db_below_a_digit_at_full_level_and_digits_up_to_6_db_below_that(tones):
+    source = avdigits.source(clips=(60, 1, 1), digits=(1, 1))
+    ratios = []
+    for i in range(60):
+        clip = source.clip("train", i, ("audio",))
+        ((event,), sound) = clip.events, clip.media.waveform
+        first, last = round(16000 * event.onset), round(16000 * event.offset)
+        noise = torch.cat([sound[: max(0, first - 200)], sound[last + 200 :]]).square().mean()
+        ratios.append(10 * (sound[first:last].square().mean() / noise - 1).log10().item())
+    assert 6 - 0.5 < min(ratios) < 9
+    assert 21 < max(ratios) < 24 + 0.5
+
+
+def drawn(source, split, images):
+    """Which of `images` (n, 8, 8) is seen in each clip of one digit, by the place that looks most like one."""
+    shape = F.interpolate(images[:, None], size=(14, 14), mode="bilinear", align_corners=False).flatten(1)
+    shape = F.normalize(shape - shape.mean(dim=1, keepdim=True), dim=1)
+    for i in range(source.sizes[split]):
+        clip = source.clip(split, i, ("video",))
+        frames = clip.media.frames.amax(dim=1)  # (M, H, W)
+        brightest = frames[frames.flatten(1).amax(dim=1).argmax()]
+        places = F.unfold(brightest[None, None], 14)[0].T
+        likeness = F.normalize(places - places.mean(dim=1, keepdim=True), dim=1) @ shape.T
+        assert likeness.max() > 0.95
+        yield clip.events[0].label, int(likeness.amax(dim=0).argmax())
+
+
+def test_each_picture_is_handwriting_of_its_digit_that_no_other_split_shows(tones):
+    source = avdigits.source(clips=(150, 50, 100), digits=(1, 1))
+    pixels, digits = load_digits(return_X_y=True)
+    images = torch.from_numpy(pixels).float().reshape(-1, 8, 8)
+    seen = {}
+    for split in source.sizes:
+        found = list(drawn(source, split, images))
+        assert [digits[image] for _, image in found] == [digit for digit, _ in found]
+        seen[split] = {image for _, image in found}
+    # Of 1,797 images some 8 would be met twice by chance, were those of two splits the same.
+    assert len(set.union(*seen.values())) == sum(map(len, seen.values()))
+    assert len(seen["train"]) > 100
+    assert len(seen["eval"]) > 70
 
 
 def test_missing_recordings_say_from_where_to_get_them_and_where_to_put_them(tmp_path, monkeypatch):

@@ -1,11 +1,18 @@
 """A user's own media: the table decides, bad clips are listed, mistakes are named."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from avlib.data import load
+from avlib.data import folder, load
+from avlib.data.media import frames
+from avlib.data.source import SPLITS
 from avlib.errors import AvlibError
 from avlib.files import cache_dir, data_dir
 
@@ -89,11 +96,23 @@ def test_start_and_end(tmp_path):
         )
 
 
+def test_a_part_shorter_than_its_clip_ends_in_silence(tmp_path):
+    write(tmp_path / "a.wav", 700, 3)
+    lines = ["clip,media,start,end,labels,split", *(f"{s},a.wav,1,1.5,x,{s}" for s in SPLITS)]
+    waveform = (
+        folder.source(manifest=listed(tmp_path, "\n".join(lines)), seconds=1.0)
+        .clip("eval", 0, ("audio",))
+        .media.waveform
+    )
+    assert waveform[: RATE // 2 - 10].abs().max() > 0.2
+    assert waveform[RATE // 2 :].abs().max() == 0
+
+
 def test_undeclared_split_is_dealt_by_file_the_same_every_time(tmp_path):
     lines = ["clip,media,labels,start,end"]
     for i in range(20):
         write(tmp_path / f"f{i}.wav", 300 + 100 * i)
-        lines += [f"f{i}-a,f{i}.wav,x,0,0.5", f'f{i}-b,f{i}.wav,"x;y, with a comma",0.5,1']
+        lines += [f"f{i}-a,f{i}.wav,x,0,0.5", f'f{i}-b,f{i}.wav,"xy, with a comma; z",0.5,1']
     path = listed(tmp_path, "\n".join(lines))
     data = load("folder", manifest=path, seconds=0.5)
     assert [len(split) for split in (data.train, data.valid, data.eval)] == [28, 4, 8]
@@ -101,7 +120,58 @@ def test_undeclared_split_is_dealt_by_file_the_same_every_time(tmp_path):
     assert len(set.union(*files)) == sum(map(len, files)) == 20
     path.write_text("\n".join([lines[0], *reversed(lines[1:])]))
     assert set(load("folder", manifest=path, seconds=0.5).eval.ids) == set(data.eval.ids)
-    assert data.classes == ("x", "y, with a comma")
+    assert data.classes == ("x", "xy, with a comma", "z")
+    expected = [[1.0, 0, 0] if name.endswith("-a") else [0, 1, 1] for name in data.train.ids]
+    assert data.train.labels.tolist() == expected
+
+
+DEALT = """
+import sys
+from avlib.data import folder
+source = folder.source(manifest=sys.argv[1])
+print([(split, source.clip(split, i, ()).id) for split, size in source.sizes.items() for i in range(size)])
+"""
+
+
+def test_files_of_one_name_in_many_folders_are_dealt_alike_by_every_process(tmp_path):
+    path = listed(tmp_path, "\n".join(["clip,media,labels", *(f"c{i},{i}/take.wav,x" for i in range(12))]))
+    source = folder.source(manifest=path)
+    here = [(split, source.clip(split, i, ()).id) for split, size in source.sizes.items() for i in range(size)]
+    run = subprocess.run(
+        [sys.executable, "-c", DEALT, path],
+        env={**os.environ, "PYTHONHASHSEED": "271828"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.strip() == str(here), run.stderr
+
+
+def dealt(path: Path, media: list[str]) -> list[set[str]]:
+    """Clips of each split, for a table of `media`; clip i belongs to file i."""
+    path.write_text("\n".join(["clip,media,labels", *(f'c{i},"{name}",x' for i, name in enumerate(media))]))
+    source = folder.source(manifest=path)
+    lines = source.clip.args[0]
+    return [{line.clip for line in lines[split]} for split in SPLITS]
+
+
+def test_dealing_follows_the_folder_and_not_where_it_lies_or_how_a_path_is_spelt(tmp_path):
+    here, there = tmp_path / "here" / "tables", tmp_path / "there" / "deep" / "tables"
+    for place in (here, there):
+        place.mkdir(parents=True)
+    names = [*(f"{i}/take.wav" for i in range(10)), *(f"../media/{i}.wav" for i in range(10))]
+    first = dealt(here / "a.csv", names)
+    assert [len(clips) for clips in first] == [14, 2, 4]
+    assert dealt(there / "b.csv", names) == first
+    spelt = [f"./{name}" if i % 2 else str(here / name) for i, name in enumerate(names[:10])]
+    assert dealt(here / "a.csv", [*spelt, *names[10:]]) == first
+    outside = [f"/somewhere/{i}/take.wav" for i in range(20)]
+    assert dealt(here / "a.csv", outside) == dealt(there / "a.csv", outside)
+
+
+def test_a_recording_under_two_spellings_stays_in_one_split(tmp_path):
+    names = [spelling for i in range(20) for spelling in (f"{i}.wav", f"./{i}.wav", str(tmp_path / f"x/../{i}.wav"))]
+    for clips in dealt(tmp_path / "manifest.csv", names):
+        assert len(clips) == 3 * len({int(clip[1:]) // 3 for clip in clips})
 
 
 def test_bad_media_are_listed_and_never_stop_the_rest(table, tmp_path, capsys):
@@ -127,7 +197,11 @@ def test_a_mended_file_is_read_again(table, tmp_path):
     (tmp_path / "0.wav").unlink()
     assert len(load("folder", manifest=table, seconds=1.0).train) == 7
     (tmp_path / "0.wav").write_bytes(whole)
-    assert len(load("folder", manifest=table, seconds=1.0).train) == 8
+    mended = load("folder", manifest=table, seconds=1.0)
+    assert len(mended.train) == 8
+    write(tmp_path / "0.wav", 700)
+    assert len((tmp_path / "0.wav").read_bytes()) == len(whole)
+    assert load("folder", manifest=table, seconds=1.0).checksum != mended.checksum
 
 
 def test_label_outside_the_class_list_names_clip_label_and_nearest(table):
@@ -186,11 +260,14 @@ def test_real_film_with_sound_and_frames(tmp_path):
     pytest.importorskip("av", reason="PyAV is not installed: pip install 'avlib[media]'")
     film = data_dir() / "media" / "nasa_13013.mp4"
     write(tmp_path / "a.wav", 500, 3)
-    rows = [f"{split},{film},{3 * i},{3 * i + 3},x,{split}" for i, split in enumerate(("train", "valid", "eval"))]
+    rows = [f"{split},{film},{3 * i},{3 * i + 2},x,{split}" for i, split in enumerate(("train", "valid", "eval"))]
     path = listed(tmp_path, "\n".join(["clip,media,start,end,labels,split", *rows, "sound,a.wav,0,3,x,eval"]))
     both = load("folder", manifest=path, seconds=3.0, size=16, modalities=("audio", "video"))
     assert both.train.batch([0])[0]["video"].shape == (1, 3, 4, 3, 16, 16)
     assert both.ledger == (("sound", "no video track"),)
+    for i, split in enumerate((both.train, both.valid, both.eval)):
+        shown = frames(film, 4.0, 16, start=3.0 * i, end=3.0 * i + 2)
+        assert torch.equal(split.media(0).frames, torch.cat([shown, shown[-1:].expand(4, -1, -1, -1)]))
     heard = load("folder", manifest=path, seconds=3.0, size=16)
     assert heard.eval.media(1).frames.numel() == 0
     assert len(heard.eval.media(0).frames) == 12

@@ -100,6 +100,33 @@ def test_start_and_end_select_the_same_sound_in_every_container(tmp_path):
         assert len(sound(tmp_path / name, rate, start=1.0, at_most=0.5)) == pytest.approx(8000, abs=16)
 
 
+def test_a_frame_is_shown_until_the_next_one_comes(tmp_path):
+    path = film(tmp_path / "a.mp4", fps=4)  # colours change every second frame
+    for j, shown in enumerate(frames(path, 8.8, 16, end=2.0)):  # one of them is asked for just before each edge
+        colour = torch.tensor(COLOURS[int(2 * j / 8.8)]) / 255
+        torch.testing.assert_close(shown.mean(dim=(1, 2)), colour, atol=0.06, rtol=0)
+
+
+def test_quiet_sound_is_no_silence(tmp_path):
+    soundfile.write(tmp_path / "a.wav", 0.002 * tone(1, RATE), RATE)  # 60 dB below full scale
+    assert sound(tmp_path / "a.wav", RATE).abs().max() == pytest.approx(0.001, rel=0.05)
+
+
+def test_the_middle_square_of_a_wide_picture_is_kept(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as out:
+        shown = out.add_stream("ffv1", rate=5, width=96, height=32, pix_fmt="bgr0")
+        picture = np.zeros((32, 96, 3), np.uint8)
+        picture[:, 32:64, 1] = 255  # a green square in the middle
+        for j in range(5):
+            still = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            still.pts = j
+            out.mux(shown.encode(still))
+        out.mux(shown.encode(None))
+    seen = frames(tmp_path / "a.mkv", 5.0, 32, end=1.0)
+    torch.testing.assert_close(seen[:, 1, :, 1:-1], torch.ones(5, 32, 30), atol=0.02, rtol=0)
+    assert seen[:, [0, 2]].max() < 0.02
+
+
 def test_a_film_that_ends_a_little_early_repeats_its_last_frame(tmp_path):
     path = film(tmp_path / "a.mp4", seconds=1.8)
     shown = frames(path, 5.0, 16, end=2.0)

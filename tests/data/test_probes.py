@@ -1,6 +1,7 @@
 """Probes see what is there, and stay at chance where nothing is."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -35,10 +36,12 @@ def test_no_shortcut_is_found_in_noise():
     assert table.loc["clip length", "mAP"] == pytest.approx(toy().eval.labels.mean().item())  # all clips tie
 
 
-def test_chance_is_the_mean_over_random_orders():
-    draw, labels = np.random.Generator(np.random.Philox(1)), np.arange(40) < 5
-    drawn = [average_precision_score(labels, draw.random(40)) for _ in range(2000)]
-    assert probes.chance(5, 40) == pytest.approx(np.mean(drawn), abs=3 * np.std(drawn) / 2000**0.5)
+@pytest.mark.parametrize(("positives", "clips"), [(1, 5), (3, 8), (7, 8)])
+def test_chance_is_the_mean_over_all_orders(positives, clips):
+    scores = -np.arange(clips)
+    orders = [np.isin(np.arange(clips), places) for places in itertools.combinations(range(clips), positives)]
+    expected = np.mean([average_precision_score(labels, scores) for labels in orders])
+    assert probes.chance(positives, clips) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_planted_shortcut_is_found():
@@ -49,12 +52,61 @@ def test_a_planted_shortcut_is_found():
 
 def test_true_labels_follow_chains_of_implications():
     clips = ((Event(0, 0.0, 1.0),), (Event(1, 0.0, 1.0, heard=False),), (Event(2, 0.0, 1.0),))
-    data = toy(implications=(("c", "b"), ("b", "a")))
+    data = toy(implications=(("b", "a"), ("c", "b")))
     split = dataclasses.replace(data.eval.subset([0, 1, 2]), events=clips)
     data = dataclasses.replace(data, classes=("a", "b", "c"))
     assert probes.true_labels(data, split).tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
     heard = probes.true_labels(data, split, lambda event: event.heard)
     assert heard.tolist() == [[1, 0, 0], [0, 0, 0], [1, 1, 1]]
+
+
+def heard_as(front_end, *waves):
+    """A data set whose eval split holds the levels of `waves`."""
+    levels = front_end(torch.stack(waves))
+    mels = levels.shape[2]
+    normalizer = Normalizer(torch.full((mels,), -20.0), torch.full((mels,), 5.0))
+    split = Split({"audio": normalizer(levels)}, torch.zeros(len(waves), 2), tuple(map(str, range(len(waves)))))
+    return dataclasses.replace(toy(), eval=split, front_end=front_end, normalizer=normalizer)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_loudness_is_in_decibel_of_sound_whatever_the_band(power):
+    draw, time = torch.Generator().manual_seed(0), torch.arange(16000) / 16000
+    noise = 0.1 * torch.randn(16000, generator=draw)
+    low, high = (noise.norm() / 8000**0.5 * torch.sin(2 * torch.pi * hertz * time) for hertz in (300, 3000))
+    data = heard_as(LogMel(power=power), noise, 10 * noise, low, high)
+    quiet, loud, bass, treble = probes.loudness(data, data.eval)[:, 0].tolist()
+    assert loud - quiet == pytest.approx(20, abs=0.1)
+    if power == 2:  # a bin of magnitudes holds less of a tone than of noise with the same power
+        assert bass == pytest.approx(quiet, abs=1)
+        assert treble == pytest.approx(quiet, abs=2)
+
+
+def test_movement_sees_rises_and_the_rate_of_a_modulation():
+    time = torch.arange(100) / 100
+    still, slow, fast = (torch.full((100, 64), 1.0) + d * torch.sin(2 * torch.pi * r * time)[:, None]
+                         for d, r in ((0, 1), (1, 3), (1, 9)))  # fmt: skip
+    split = Split({"audio": torch.stack([still, slow, fast])}, torch.zeros(3, 2), ("a", "b", "c"))
+    summary = probes.movement(toy(), split)
+    assert summary.shape == (3, 2 * 64 + 16 * 20)
+    deviation, rises, rates = summary.split([64, 64, 320], dim=1)
+    torch.testing.assert_close(deviation.mean(dim=1), torch.tensor([0.0, 0.5**0.5, 0.5**0.5]), atol=0.01, rtol=0)
+    # A sine of amplitude 1 rises by 2 in each cycle.
+    torch.testing.assert_close(rises.mean(dim=1), torch.tensor([0.0, 3 * 2 / 99, 9 * 2 / 99]), atol=1e-6, rtol=0.05)
+    strongest = rates.reshape(3, 20, 16).argmax(dim=1) + 1  # (clip, rate, band)
+    assert strongest[1:].tolist() == [[3] * 16, [9] * 16]
+
+
+def test_dials_counted_by_hand():
+    both, seen = Event(0, 0.0, 1.0), Event(1, 0.0, 1.0, heard=False)
+    labels = torch.tensor([[1.0, 0], [0, 0], [1, 1], [1, 1]])
+    split = Split({}, labels, tuple("abcd"), ((both,), (seen,), (both, both), (both,)))
+    train = Split({}, labels[:2], tuple("ab"), ((both, both, both), (seen,)))
+    found = probes.dials(dataclasses.replace(toy(), train=train, eval=split))
+    assert found.agreement == 4 / 5
+    assert found.class_frequency == (2 / 4) * (3 - 1) / (2 * 2)  # two of four pairs differ, by 2; the mean is 2
+    assert found.label_noise == 1 / 4  # of four labels that follow, that of the second clip is not given
+    assert found[["audio_informativeness", "video_informativeness"]].isna().all()
 
 
 def test_dials_need_true_events():

@@ -1,6 +1,7 @@
 """`synthav` clip by clip: the same bits however it is made, labels that follow from events, sound with its picture."""
 
 import csv
+import itertools
 
 import joblib
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from avlib.data import load
-from avlib.data.synthav import Scenery, named, plan, render, source
+from avlib.data.synthav import Scenery, named, plan, render, source, true_events
 from avlib.errors import AvlibError
 from avlib.files import data_dir
 
@@ -121,27 +122,65 @@ def test_training_has_a_long_tail_and_eval_is_balanced():
     assert 30 <= counts["eval"].min() <= counts["eval"].max() <= 85
 
 
-def test_sound_and_picture_rise_together():
-    scenery, together, apart = Scenery(WORLD, agreement=1.0), [], []
-    rises = []
-    for i in range(60):
-        media, *_ = render(scenery, "eval", i)
-        energy = media.waveform.unflatten(0, (25, -1)).square().mean(1).add(1e-6).log()
-        light = (media.frames - media.frames.mean(0)).clamp_min(0).mean((1, 2, 3))
-        rises.append((energy.diff().numpy(), light.diff().numpy()))
-    for i, (energy, light) in enumerate(rises):
-        together.append(np.corrcoef(energy, light)[0, 1])
-        apart.append(np.corrcoef(energy, rises[i - 1][1])[0, 1])
-    assert np.mean(together) > 0.2
-    assert abs(np.mean(apart)) < 0.1
+def pairs(lacking, modality, count=15):
+    """Clips of one event each, rendered with it and without what is `lacking` of it, and the event's plan."""
+    with_, without = (Scenery(named(8), agreement=dial, events=(1, 1)) for dial in (1.0, 0.0))
+    found = 0
+    for i in itertools.count():
+        *distractors, event = plan(without, "train", i)[0]
+        if not distractors and not getattr(event, lacking) and event.onset > 80:
+            found += 1
+            yield *(render(scenery, "train", i, (modality,))[0] for scenery in (with_, without)), event
+        if found == count:
+            return
+
+
+def test_sound_begins_at_its_onset_to_the_frame():
+    hop, frames, floors = 400, 0, []
+    for with_, without, event in pairs("heard", "audio", 30):
+        loud, still = with_.waveform.double(), without.waveform.double()
+        start = event.onset * 40  # samples
+        quiet = slice(0, start - 1600)
+        alone = loud - still * (loud[quiet] @ still[quiet]) / (still[quiet] @ still[quiet])  # clips have one level
+        energy = alone[start - 2 * hop : start + 6 * hop].unflatten(0, (8, hop)).square().sum(dim=1)
+        assert energy[:2].max() < 0.002 * energy.max()
+        if WORLD.records[event.label].sound.rhythm.bars:  # strokes rise at once, sustained sounds in 50 ms
+            assert energy[2] > 0.1 * energy.max()
+            frames += 1
+        else:
+            there = alone[start + 1600 : start + event.points * 40 - 1600]
+            floors.append(10 * (there.square().mean() / loud[quiet].square().mean()).log10().item() - event.gain)
+        assert energy[2] > 0.01 * energy.max()
+    assert frames > 10
+    assert 22 - 4 < min(floors) < max(floors) < 36 + 4  # dB from the floor up to a sustained event at full gain
+
+
+def test_picture_is_there_from_onset_to_offset_to_the_picture():
+    for with_, without, event in pairs("seen", "video"):
+        shown = (with_.frames - without.frames).abs().amax(dim=(1, 2, 3)).nonzero().flatten()
+        assert shown[0] == event.onset // 40
+        assert shown[-1] == (event.onset + event.points - 1) // 40
+        assert len(shown) == shown[-1] - shown[0] + 1
+
+
+def test_events_say_when_and_what_the_plan_says():
+    source_ = source(clips=(30, 1, 1))
+    for i in range(30):
+        clip = source_.clip("train", i, ())
+        plans, labels = plan(Scenery(named(8), events=(1, 2)), "train", i)
+        planned = [(p.label, p.onset / 400, p.points / 400) for p in plans if p.label is not None]
+        said = [(event.label, event.onset, event.offset - event.onset) for event in clip.events]
+        np.testing.assert_allclose(said, planned)
+        assert clip.labels.tolist() == labels.tolist()
 
 
 def test_picture_pulses_with_the_strokes_inside_an_event():
     scenery, together = Scenery(WORLD, agreement=1.0, events=(1, 1)), []
     for i in range(150):
-        media, _, (event,) = render(scenery, "eval", i)
+        (event,) = true_events(plan(scenery, "eval", i)[0])
         first, last = int(np.ceil(10 * event.onset)) + 1, int(10 * event.offset) - 1
         if WORLD.records[event.label].sound.rhythm.bars and last - first > 4:
+            media, *_ = render(scenery, "eval", i)
             energy = media.waveform.unflatten(0, (25, -1)).square().mean(1).add(1e-7).log()
             light = (media.frames - media.frames.median(0).values).abs().amax(1).mean((1, 2))
             together.append(np.corrcoef(energy[first:last], light[first:last])[0, 1])

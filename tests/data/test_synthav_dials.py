@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from avlib.data import load, probes
-from avlib.data.synthav import Scenery, named, plan, render
+from avlib.data.synthav import Scenery, drawn, named, plan, render
 
 WORLD = named()
-SIZE = {"classes": 6, "clips": (100, 1, 80)}
+SIZE = {"classes": 6, "clips": (1, 1, 80)}  # these measurements take the eval split alone
 
 
 @pytest.fixture(autouse=True)
@@ -69,16 +69,23 @@ def test_class_frequency_moves_the_training_split_alone():
         scenery = Scenery(WORLD, class_frequency=dial)
         labels = [p.label for i in range(300) for p in plan(scenery, "train", i)[0] if p.label is not None]
         measured.append(probes.gini(np.bincount(labels, minlength=32)))
-        evaluated.append([plan(scenery, "eval", i)[1].tolist() for i in range(50)])
+        evaluated.append([plan(scenery, split, i)[1].tolist() for split in ("valid", "eval") for i in range(50)])
     assert measured[0] + 0.1 < measured[1] < measured[2] - 0.1
     assert evaluated[0] == evaluated[1] == evaluated[2]
 
 
-def test_label_noise_moves_labels_alone():
-    clean, noisy = Scenery(WORLD, label_noise=0.0), Scenery(WORLD, label_noise=0.3)
-    moved = []
-    for i in range(300):
-        (plans, labels), (same, wrong) = plan(clean, "eval", i), plan(noisy, "eval", i)
+@pytest.mark.parametrize("split", ["train", "valid", "eval"])
+def test_label_noise_is_the_share_of_labels_that_are_not_the_events(split):
+    world = drawn(0, 20)  # nothing is implied: one event, one label
+    clean, noisy = (Scenery(world, events=(1, 1), label_noise=dial) for dial in (0.0, 0.3))
+    wrong = []
+    for i in range(600):
+        (plans, labels), (same, given) = plan(clean, split, i), plan(noisy, split, i)
+        (label,) = (p.label for p in plans if p.label is not None)
         assert plans == same
-        moved.append(((labels == 1) & (wrong == 0)).sum() / labels.sum())
-    assert 0.2 < np.mean(moved) < 0.32
+        assert labels.nonzero()[0].tolist() == [label]
+        assert given.sum() == 1
+        if given[label] == 0:
+            wrong.append((given.argmax() - label) % 20)
+    assert len(wrong) / 600 == pytest.approx(0.3, abs=0.06)  # 3 standard errors
+    assert set(wrong) == set(range(1, 20))  # any other class

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from avlib.data.synthav.records import EVEN, PATHS, Band, Movement, Rhythm
-from avlib.data.synthav.score import CONTROL, path, score, upsampled
 from avlib.data.synthav.sound import response, room, source
+from avlib.data.synthav.timeline import CONTROL, path, timeline, upsampled
 from avlib.data.synthav.worlds import blurred, drawn, named
 
 
@@ -42,8 +42,8 @@ def test_blurring_keeps_all_some_or_nothing():
 @pytest.mark.parametrize("bars", [3, 12])
 def test_periods_scale_with_the_clip(bars, seconds):
     rhythm = Rhythm(bars, irregular=0.0)
-    played = score(rhythm, round(seconds * CONTROL), seconds, generator(4))
-    same = score(rhythm, round(2.5 * CONTROL), 2.5, generator(4))
+    played = timeline(rhythm, round(seconds * CONTROL), seconds, generator(4))
+    same = timeline(rhythm, round(2.5 * CONTROL), 2.5, generator(4))
     assert len(played.strokes) == len(same.strokes)
     np.testing.assert_allclose(played.strokes / seconds, same.strokes / 2.5, rtol=1e-12)
     assert played.strokes[0] == 0
@@ -52,7 +52,7 @@ def test_periods_scale_with_the_clip(bars, seconds):
 
 @pytest.mark.parametrize("name", PATHS)
 def test_pitch_paths_are_finite_and_stay_near_their_depth(name):
-    played = score(Rhythm(6), 1000, 2.5, generator(1))
+    played = timeline(Rhythm(6), 1000, 2.5, generator(1))
     octaves = path(Movement(name, 4, 0.5), played, 1000, 2.5, generator(2))
     assert octaves.shape == (1001,)
     assert np.abs(octaves).max() < 2
@@ -61,7 +61,7 @@ def test_pitch_paths_are_finite_and_stay_near_their_depth(name):
 
 @pytest.mark.parametrize("record", named().records, ids=lambda record: record.name)
 def test_every_record_sounds_at_one_level(record):
-    played = score(record.sound.rhythm, 600, 2.5, generator(7))
+    played = timeline(record.sound.rhythm, 600, 2.5, generator(7))
     wave = source(record.sound, played, 2.5, generator(8))
     assert wave.shape == (24_000,)
     assert wave.dtype == np.float32

@@ -74,11 +74,15 @@ def test_attention_is_compared_with_equal_weights_and_with_the_classes_that_a_cl
 
 
 def test_the_shortest_event_is_one_that_is_heard_and_labelled():
-    _, split = clips((Event(0, 0.0, 3.0), Event(0, 3.5, 4.0)), (Event(1, 0, 0.1, heard=False), Event(2, 0, 0.2)))
+    _, split = clips(
+        (Event(1, 0.0, 3.8),),
+        (Event(0, 0.0, 3.0), Event(0, 3.5, 4.0)),
+        (Event(1, 0, 0.1, heard=False), Event(2, 0, 0.2)),
+    )
     assert shortest_event(split) == (0, 0, [])  # nothing is labelled
-    split = replace(split, labels=torch.tensor([[1.0, 0, 0], [0, 1, 0]]))
-    assert shortest_event(split) == (0, 0, [(0.0, 3.0), (3.5, 4.0)])
-    assert shortest_event(replace(split, events=None)) == (0, 0, [])
+    split = replace(split, labels=torch.tensor([[0.0, 1, 0], [1, 0, 0], [0, 1, 0]]))
+    assert shortest_event(split) == (1, 0, [(0.0, 3.0), (3.5, 4.0)])
+    assert shortest_event(replace(split, events=None)) == (0, 1, [])
 
 
 def test_the_mean_over_pairs_is_resampled_by_clips():

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import torch
 
-from avlib.data.source import Clip, Source
+from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.synthav import named as _named
-from avlib.data.synthav import picture, records, score, sound, worlds
+from avlib.data.synthav import picture, records, sound, timeline, worlds
 from avlib.data.synthav import scene as _scene
 from avlib.data.synthav.named import NAMED
 from avlib.data.synthav.picture import FPS
-from avlib.data.synthav.scene import SPLITS, Scenery, plan, render, true_events
+from avlib.data.synthav.scene import Scenery, plan, render, true_events
 from avlib.data.synthav.worlds import World, drawn, named
 from avlib.errors import AvlibError
 from avlib.features import paper64
@@ -109,7 +109,7 @@ def source(
     )
 
 
-_MODULES: tuple[ModuleType, ...] = (sys.modules[__name__], _named, picture, records, _scene, score, sound, worlds)
+_MODULES: tuple[ModuleType, ...] = (sys.modules[__name__], _named, picture, records, _scene, sound, timeline, worlds)
 
 
 def _clip(scenery: Scenery, split: str, i: int, modalities: tuple[str, ...]) -> Clip:

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 
 from avlib.data.synthav.records import Look
-from avlib.data.synthav.score import Array
+from avlib.data.synthav.timeline import Array
 
 SIDE = 32
 FPS = 10

@@ -8,20 +8,21 @@ import torch
 from numpy.typing import NDArray
 from scipy import fft
 
+from avlib.data.source import SPLITS
 from avlib.data.split import Event, Media
 from avlib.data.synthav.picture import FPS, SIDE, background, draw
 from avlib.data.synthav.records import Band
-from avlib.data.synthav.score import CONTROL, RATE, STEP, Array, score
 from avlib.data.synthav.sound import response, room, source
+from avlib.data.synthav.timeline import CONTROL, STEP, Array, timeline
 from avlib.data.synthav.worlds import World, blurred
+from avlib.features import RATE
 
-SPLITS = ("train", "valid", "eval")
 DISTRACTED = 0.4  # share of the clips with an unlabelled source
 COLOUR = 1.0  # how strongly the spectrum of every event is moved, tilted and bent
 LEVEL = 0.02  # root mean square of every clip
 FLOOR = (-36.0, -22.0)  # dB, from an event at full gain to the noise floor
 HISS = Band(800, 4)  # the noise floor before it is tilted and bent
-_PLAN, _SCORE, _SOUND, _LOOK, _ROOM, _SCREEN = range(6)
+_PLAN, _TIMELINE, _SOUND, _LOOK, _ROOM, _SCREEN = range(6)
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _heard(
     draws = scenery.generator(split, i, event.part, _SOUND)
     sounds = tuple(record.sound for record in scenery.world.records)
     sound = blurred(sounds[event.label or 0], sounds, _kept(event, scenery.audio_informativeness), draws)
-    played = score(sound.rhythm, event.points, scenery.seconds, scenery.generator(split, i, event.part, _SCORE))
+    played = timeline(sound.rhythm, event.points, scenery.seconds, scenery.generator(split, i, event.part, _TIMELINE))
     buffer = np.zeros(size, np.float32)
     start = event.onset * STEP
     buffer[start : start + event.points * STEP] = source(sound, played, scenery.seconds, draws)
@@ -160,7 +161,7 @@ def _film(scenery: Scenery, split: str, i: int, plans: list[Plan]) -> Array:
         look = blurred(looks[event.label or 0], looks, keep, hand)
         # The rhythm is the sound's as well: where the look is not the class's own, neither is what it moves to.
         rhythm = blurred(sounds[event.label or 0], sounds, keep, hand).rhythm
-        played = score(rhythm, event.points, scenery.seconds, scenery.generator(split, i, event.part, _SCORE))
+        played = timeline(rhythm, event.points, scenery.seconds, scenery.generator(split, i, event.part, _TIMELINE))
         loudness = _at_frames(played.envelope, event.onset, round(scenery.seconds * CONTROL), len(frames))
         draw(frames, look, loudness, hand)
     frames += 0.02 * draws.standard_normal(frames.shape, dtype=np.float32)

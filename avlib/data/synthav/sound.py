@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from avlib.data.synthav.records import Band, Pitch, Sound, Timbre
-from avlib.data.synthav.score import RATE, STEP, Array, Score, path, tremolo, upsampled
+from avlib.data.synthav.timeline import STEP, Array, Timeline, path, tremolo, upsampled
+from avlib.features import RATE
 
 TABLE = 8192
 TOP = 7600.0  # Hz; no partial above it, so that nothing folds back
@@ -59,7 +60,7 @@ def _unpitched(timbre: Timbre, samples: int, generator: np.random.Generator) -> 
     return np.float32(timbre.noise + 0.1) * noise + pops * generator.standard_normal(samples, dtype=np.float32)
 
 
-def source(sound: Sound, played: Score, seconds: float, generator: np.random.Generator) -> Array:
+def source(sound: Sound, played: Timeline, seconds: float, generator: np.random.Generator) -> Array:
     """The event before any filter, at unit level under its envelope; its length is that of `played`."""
     timbre, points = sound.timbre, len(played.envelope) - 1
     octaves = path(sound.movement, played, points, seconds, generator)

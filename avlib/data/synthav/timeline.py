@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avlib.data.synthav.records import Movement, Rhythm, Tremolo
+from avlib.features import RATE
 
-RATE = 16_000
 CONTROL = 400
 STEP = RATE // CONTROL
 SCALE = np.array([0, 2, 4, 7, 9, 12]) / 12  # pentatonic, in octaves
@@ -30,15 +30,15 @@ def upsampled(control: NDArray) -> Array:
 
 
 @dataclass(frozen=True)
-class Score:
-    """Strokes of one event (seconds from its start), its envelope in [0, 1] on n + 1 control points, its bar in s."""
+class Timeline:
+    """When one event sounds: strokes and bar in seconds from its start, envelope in [0, 1] on n + 1 control points."""
 
     strokes: NDArray[np.float64]
     envelope: Array
     bar: float
 
 
-def score(rhythm: Rhythm, points: int, seconds: float, generator: np.random.Generator) -> Score:
+def timeline(rhythm: Rhythm, points: int, seconds: float, generator: np.random.Generator) -> Timeline:
     """One performance of `rhythm` over `points` control points, in a clip of `seconds`: tempo and timing vary."""
     time = np.arange(points + 1) / CONTROL
     tempo = np.exp(generator.normal(0, 0.15))
@@ -60,7 +60,7 @@ def score(rhythm: Rhythm, points: int, seconds: float, generator: np.random.Gene
     fall = np.exp(-np.clip(since - attack - hold, 0, None) / decay)
     envelope = (rise * fall).max(axis=0)
     ending = np.clip((time[-1] - time) / (0.02 * seconds), 0, 1)  # no click where the event ends
-    return Score(strokes, (envelope * ending).astype(np.float32), bar)
+    return Timeline(strokes, (envelope * ending).astype(np.float32), bar)
 
 
 def tremolo(modulation: Tremolo, points: int, seconds: float, generator: np.random.Generator) -> Array:
@@ -70,7 +70,7 @@ def tremolo(modulation: Tremolo, points: int, seconds: float, generator: np.rand
     return (1 - modulation.depth * (0.5 + 0.5 * np.sin(angle))).astype(np.float32)
 
 
-def path(movement: Movement, played: Score, points: int, seconds: float, generator: np.random.Generator) -> Array:
+def path(movement: Movement, played: Timeline, points: int, seconds: float, generator: np.random.Generator) -> Array:
     """Pitch relative to the event's base, in octaves, on the control grid."""
     time = np.arange(points + 1) / CONTROL
     depth = movement.depth * np.exp(generator.normal(0, 0.15))
