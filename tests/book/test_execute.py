@@ -8,7 +8,8 @@ import nbformat
 import pytest
 
 from avlib.errors import AvlibError
-from book.execute import execute, execute_all, fresh, key
+from book.execute import execute, execute_all
+from book.fresh import stale
 from book.plan import plan
 
 
