@@ -182,7 +182,7 @@ class Run:
         if inputs is None:  # nobody planned this run: a person in JupyterLab, or a test
             inputs = {page: str(self.results_folder / f"{page if '@' in page else page + '@synthav'}.json")}
         if page not in inputs:
-            raise AvlibError(f"{self.notebook} reads the results of {page!r}: list it among its inputs in book/profiles/")
+            raise AvlibError(f"{self.notebook} reads {page!r}: list it among the inputs of its entry in book/profiles/")
         try:
             values = json.loads(Path(inputs[page]).read_text(encoding="utf-8"))["values"]
         except (OSError, ValueError, KeyError):

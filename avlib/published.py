@@ -29,8 +29,8 @@ def published(paper: str | None = None, table: int | None = None) -> pd.DataFram
     >>> published("P2", 2)["row"].unique().tolist()
     ['Mid Fusion', 'Mid Fusion mixup']
     """
-    empty = {"epsilon": [""], "norm": [""]}
-    frame = pd.read_csv(tracked(FACTS / "published.csv"), dtype={"printed": str}, keep_default_na=False, na_values=empty)
+    source, empty = tracked(FACTS / "published.csv"), {"epsilon": [""], "norm": [""]}
+    frame = pd.read_csv(source, dtype={"printed": str}, keep_default_na=False, na_values=empty)
     for name, wanted in (("paper", paper), ("table", table)):
         known = frame[name].unique().tolist()
         if wanted is not None and wanted not in known:

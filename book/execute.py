@@ -164,7 +164,7 @@ def _told(error: Exception) -> str:
 def _last_cell(partial: Path) -> str:
     """The last cell that was begun, as one names it: its number among the code cells and its first line."""
     code = [cell for cell in nbformat.read(partial, as_version=4).cells if cell.cell_type == "code"]
-    begun = [i for i, cell in enumerate(code) if cell.metadata.papermill.status != "pending"]
+    begun = [i for i, cell in enumerate(code) if cell.metadata.papermill.start_time]
     return f"code cell {begun[-1] + 1} ({code[begun[-1]].source.splitlines()[0]})"
 
 

@@ -69,8 +69,14 @@ def ingredients(page: Page, places: Places) -> dict[str, str]:
         "its code": notebook_digest(notebook),
         **{f"parameter {name}": digest(value) for name, value in page.parameters.items()},
         "constraints.txt": digest([line for line in pins if not line.startswith("#")]),
-        **{f"{name.replace('.', '/')}.py": value for name, value in modules.items()},
+        **{_written(name, places.root): value for name, value in modules.items()},
     }
+
+
+def _written(module: str, root: Path) -> str:
+    """Where a module is written, as a person looks for it."""
+    path = module.replace(".", "/")
+    return f"{path}/__init__.py" if (root / path).is_dir() else f"{path}.py"
 
 
 def opened(page: Page, places: Places, used: dict[str, dict[str, Any]]) -> dict[str, str]:

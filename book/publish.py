@@ -39,9 +39,8 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
     source, profile = places.build / "src", pages[0].profile
     shutil.rmtree(source, ignore_errors=True)
     (source / "notebooks").mkdir(parents=True)
-    shutil.copytree(
-        places.root / "book", source / "book", ignore=shutil.ignore_patterns("*.py", "*.sh", "*.env", "__pycache__", "profiles")
-    )
+    scripts = shutil.ignore_patterns("*.py", "*.sh", "*.env", "__pycache__", "profiles")
+    shutil.copytree(places.root / "book", source / "book", ignore=scripts)
     shutil.copy(places.root / "_config.yml", source)
     absent = {}
     done = [page.slot for page in pages if page.slot not in missing and stale(page, places) is None]

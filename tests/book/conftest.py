@@ -120,7 +120,8 @@ def _write_checkout(root: Path) -> Checkout:
     (root / "book" / "intro.md").write_text(INTRO)
     (root / "book" / "_toc.yml").write_text(TOC)
     for profile in (root / "book" / "profiles").glob("*.yml"):
-        profile.write_text(f"limit: 60\nparameters: {{profile: {profile.stem}}}\npages:\n  10_first: {{}}\n  20_second: {{}}\n")
+        pages = "pages:\n  10_first: {}\n  20_second: {}\n"
+        profile.write_text(f"limit: 60\nparameters: {{profile: {profile.stem}}}\n{pages}")
     (root / "notebooks").mkdir()
     checkout = Checkout(Places(root))
     checkout.write("10_first")
@@ -132,7 +133,7 @@ def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the kernels import the library of a checkout, and forget about the settings of who runs the tests."""
     for name in [name for name in os.environ if name.startswith("AVLIB_")]:
         monkeypatch.delenv(name)
-    for name in ("AVLIB_OUT", "AVLIB_VARIANT", "AVLIB_INPUTS"):  # a worker sets them; here they are to be gone after the test
+    for name in ("AVLIB_OUT", "AVLIB_VARIANT", "AVLIB_INPUTS"):  # a worker sets them; to be gone after the test
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.setattr("avlib.provenance.ROOT", root / "avlib")
