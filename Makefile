@@ -2,8 +2,7 @@
 PROFILE ?= laptop
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
-# One thread a worker, and memory kept between uses: see book/execute.py.
-FAST := OMP_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=268435456
+FAST := $(shell grep -v '^\#' book/fast.env)
 
 .PHONY: book test lab bench clean
 
@@ -12,14 +11,14 @@ book: .venv/.book
 
 test: .venv/.test
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	$(FAST) TQDM_DISABLE=1 $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=book/nbval.cfg -n $(JOBS) --dist loadfile -q notebooks
-	$(FAST) TQDM_DISABLE=1 $(BIN)/pytest -n $(JOBS) --dist loadfile -q
+	$(FAST) $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=book/nbval.cfg -n $(JOBS) --dist loadfile -q notebooks
+	$(FAST) $(BIN)/pytest -n $(JOBS) --dist loadfile -q
 
 lab: .venv/.lab
 	$(BIN)/jupyter lab notebooks
 
 bench: .venv/.bench
-	@$(FAST) TQDM_DISABLE=1 $(BIN)/python -m benchmarks
+	@$(FAST) $(BIN)/python -m benchmarks
 
 clean:
 	rm -rf _build data/cache notebooks/media

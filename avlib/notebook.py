@@ -4,10 +4,12 @@ This is the only module that knows IPython.
 """
 
 import ast
+import html
 import json
 import math
 import os
 import platform
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +31,7 @@ from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
 from avlib.parameters import check, variant
 from avlib.plots import style
-from avlib.provenance import digest
+from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
 
 SMALL = 512  # numbers of one figure that are stored whole; larger arrays are summarised
 
@@ -37,8 +39,9 @@ SMALL = 512  # numbers of one figure that are stored whole; larger arrays are su
 def begin(notebook: str, namespace: dict[str, Any]) -> "Run":
     """Check the parameters of `notebook` in its `namespace` (``globals()``) and start its run.
 
-    Parameters are the annotated names of the cell tagged ``parameters``; their values are replaced by
-    checked ones, so that ``"8/255"`` becomes a number.  From here on an `AvlibError` shows its one line alone.
+    Parameters are the names of the cell tagged ``parameters``, the one that annotates ``profile`` and nothing but
+    annotates; their values are replaced by checked ones, so that ``"8/255"`` becomes a number.  From here on an
+    `AvlibError` shows its one line alone.
 
     Raises
     ------
@@ -47,13 +50,16 @@ def begin(notebook: str, namespace: dict[str, Any]) -> "Run":
     """
     shell = InteractiveShell.instance()
     shell.set_custom_exc((AvlibError,), _one_line)
-    declared = set(namespace.get("__annotations__", {}))
-    injected = _injected(namespace.get("In", []))
-    values = {name: namespace[name] for name in declared | injected}
-    checked = check(values, declared, notebook)
+    executed = namespace.get("In", [])
+    declared = _declared(executed)
+    if "profile" not in declared:
+        raise AvlibError(f"{notebook}: run the cell of the parameters first; it must say, among others, profile: str")
+    values = {name: namespace[name] for name in declared.keys() | _injected(executed)}
+    checked = check(values, set(declared), notebook)
     namespace.update(checked)
     style.use()
-    return Run(notebook, checked, injected)
+    forget()
+    return Run(notebook, checked, check({**values, **declared}, set(declared), notebook))
 
 
 def _one_line(
@@ -62,11 +68,34 @@ def _one_line(
     shell._showtraceback(kind, error, [f"{kind.__name__}: {error}"])
 
 
-def _injected(cells: list[str]) -> set[str]:
+def _declared(executed: list[str]) -> dict[str, Any]:
+    """Names that the cell of the parameters annotates, and the values that are written there.
+
+    They are read from the text of the cell: from Python 3.14 on, nothing else keeps the annotations of a cell.
+    """
+    for cell in reversed(executed):
+        try:
+            written = {s.target.id: _literal(s.value) for s in ast.parse(cell).body}  # type: ignore[attr-defined]
+        except (SyntaxError, AttributeError):  # another cell
+            continue
+        if "profile" in written:
+            return written
+    return {}
+
+
+def _literal(value: ast.expr) -> Any:
+    """What is written, or its text: a person may type 8/255."""
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        return ast.unparse(value)
+
+
+def _injected(executed: list[str]) -> set[str]:
     """Names that papermill set: those assigned in the cells that it starts with ``# Parameters``."""
     return {
         target.id
-        for cell in cells
+        for cell in executed
         if cell.startswith("# Parameters")
         for statement in ast.parse(cell).body
         if isinstance(statement, ast.Assign)
@@ -75,28 +104,23 @@ def _injected(cells: list[str]) -> set[str]:
     }
 
 
-def code_digest(notebook: Path) -> str:
-    """Digest of the code of a notebook file: its text and outputs do not matter."""
-    cells = json.loads(notebook.read_text())["cells"]
-    return digest(["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"])
-
-
 class Run:
     """One execution of a notebook: what it shows, and the results that it leaves behind."""
 
-    def __init__(self, notebook: str, parameters: Mapping[str, Any], injected: set[str]) -> None:
+    def __init__(self, notebook: str, parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
         self.notebook = notebook
-        file = Path(f"{notebook}.ipynb")  # kernels start where their notebook lies
-        self.code = code_digest(file) if file.exists() else "none"
         self.parameters = dict(parameters)
         self.profile = str(parameters.get("profile", "smoke"))
-        changed = injected - {"profile", "dataset"}
-        self.variant = os.environ.get("AVLIB_VARIANT") or variant(self.parameters, changed)
+        self.variant = os.environ.get("AVLIB_VARIANT") or variant(parameters, defaults)
         self.page = f"{notebook}@{self.variant}"
         out = os.environ.get("AVLIB_OUT")
         self.results_folder = (Path(out) / "results" if out else CHECKOUT / "_build" / "results") / self.profile
         self.media_folder = Path(out) / "media" / self.profile if out else CHECKOUT / "notebooks" / "media"
         self.device = device()
+        file = Path(f"{notebook}.ipynb")  # kernels start where their notebook lies; read now, it may be edited later
+        self.code, self.library = (
+            (notebook_digest(file), digest(sources(code="\n".join(cells(file))))) if file.exists() else ("none", "none")
+        )
         self.values: dict[str, dict[str, Any]] = {}
         self.figures: dict[str, dict[str, Any]] = {}
         self.started = time.perf_counter()
@@ -133,33 +157,55 @@ class Run:
         """Show a player for each waveform (samples,); all share one gain, so that loudness can be compared."""
         loudest = max(float(wave.abs().max()) for wave in clips.values())
         items = []
-        for label, wave in clips.items():
-            name = f"{key}-{label.split(',')[0].replace(' ', '-').replace('×', 'x')}.wav"
+        for number, (label, wave) in enumerate(clips.items(), start=1):  # two labels may differ by a comma alone
+            name = f"{key}-{number}-{re.sub('[^a-z0-9]+', '-', label.lower().replace('×', 'x')).strip('-')}.wav"
             with atomic(self.media_folder / self.page / name) as part:
                 soundfile.write(part, (wave / max(loudest, 1e-9) * 0.9).cpu().numpy(), rate, subtype="PCM_16")
-            source = f"media/{self.page}/{name}"
+            source, shown = f"media/{self.page}/{name}", html.escape(label)
             items.append(
-                f'<figure class="player"><figcaption>{label}</figcaption>'
-                f'<audio controls preload="none" src="{source}" aria-label="{label}"></audio></figure>'
+                f'<figure class="player"><figcaption>{shown}</figcaption>'
+                f'<audio controls preload="none" src="{source}" aria-label="{shown}"></audio></figure>'
             )
         display(HTML(f'<div class="players">{"".join(items)}</div>'))
 
+    def results(self, page: str) -> dict[str, dict[str, Any]]:
+        """The numbers of another page of this profile, as its `result` kept them: {key: {"value": …, …}}.
+
+        The entry of this page in book/profiles/ lists `page` among its `inputs`, so that it is executed before.
+
+        Raises
+        ------
+        AvlibError
+            When `page` is not among the inputs, or has not been executed.
+        """
+        inputs = json.loads(os.environ.get("AVLIB_INPUTS") or "null")
+        if inputs is None:  # nobody planned this run: a person in JupyterLab, or a test
+            inputs = {page: str(self.results_folder / f"{page if '@' in page else page + '@synthav'}.json")}
+        if page not in inputs:
+            raise AvlibError(f"{self.notebook} reads {page!r}: list it among the inputs of its entry in book/profiles/")
+        try:
+            values = json.loads(Path(inputs[page]).read_text(encoding="utf-8"))["values"]
+        except (OSError, ValueError, KeyError):
+            raise AvlibError(f"no results of {page} at {inputs[page]}: "
+                             f"make book PROFILE={self.profile} ONLY={page}") from None  # fmt: skip
+        use("page", page, results_digest(Path(inputs[page])))
+        return values
+
     def finish(self, data: Any = None) -> None:
         """Write the results file, let other pages cite its numbers, and show the provenance of this page."""
-        source = digest(*sorted(Path(avlib.__file__).parent.rglob("*.py")))
         provenance = {
             "notebook": self.notebook,
             "variant": self.variant,
             "parameters": {name: _plain(value) for name, value in self.parameters.items()},
             "data checksum": getattr(data, "checksum", "none"),
             "code": self.code,
-            "avlib": f"{avlib.__version__}, source {source}",
+            "avlib": f"{avlib.__version__}, source {self.library}",
             "torch": torch.__version__,
             "python": platform.python_version(),
             "device": title(self.device),
             "seconds": round(time.perf_counter() - self.started, 1),
         }
-        record = {"provenance": provenance, "values": self.values, "figures": self.figures}
+        record = {"provenance": {**provenance, "used": used()}, "values": self.values, "figures": self.figures}
         with atomic(self.results_folder / f"{self.page}.json") as part:
             part.write_text(json.dumps(record, indent=1, allow_nan=True) + "\n")
         for key, entry in self.values.items():

@@ -1,7 +1,7 @@
 """Every parameter that a notebook of the book can take: its type, what is allowed, what it means."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -53,7 +53,7 @@ class Parameters(BaseModel):
     clip: Annotated[Whole, Field(ge=0, description="which clip of the eval split is shown")] = 0
 
 
-def check(values: dict[str, object], declared: set[str], where: str) -> dict[str, object]:
+def check(values: Mapping[str, object], declared: set[str], where: str) -> dict[str, object]:
     """Values of the parameters of a notebook, typed; every wrong one is refused.
 
     `declared` names the parameters that the notebook `where` has.
@@ -81,11 +81,14 @@ def check(values: dict[str, object], declared: set[str], where: str) -> dict[str
         raise AvlibError(f"{where}: parameter {name} = {values.get(name)!r} is refused: {reason} ({meaning})") from None
 
 
-def variant(values: dict[str, object], changed: Collection[str]) -> str:
-    """Name of a run by its data set and the parameters that a reader `changed`.
+def variant(values: Mapping[str, object], defaults: Mapping[str, object]) -> str:
+    """Name of a run: its data set, and every parameter whose value is not that of `defaults`.
 
-    >>> variant({"dataset": "synthav", "epsilon": 8 / 255, "steps": 20}, {"epsilon"})
+    The profile is no part of it: runs of different profiles lie in different folders.
+
+    >>> variant({"dataset": "synthav", "epsilon": 8 / 255, "steps": 20}, {"epsilon": 1.0, "steps": 20})
     'synthav,epsilon=0.0313725'
     """
-    settings = [f"{n}={values[n]:.6g}" if isinstance(values[n], float) else f"{n}={values[n]}" for n in sorted(changed)]
+    changed = sorted(n for n in values if n not in ("profile", "dataset") and values[n] != defaults.get(n))
+    settings = [f"{n}={values[n]:.6g}" if isinstance(values[n], float) else f"{n}={values[n]}" for n in changed]
     return ",".join([str(values.get("dataset", "synthav")), *settings])

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import importlib.metadata
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -80,6 +81,7 @@ def _hashed(value: object) -> bytes:
     return hashlib.sha256(_encoded(value)).digest()
 
 
+@functools.lru_cache(maxsize=1024)
 def code_digest(source: str) -> str:
     """Digest of Python code without what no computer reads: comments, docstrings and layout.
 
@@ -100,6 +102,26 @@ def code_digest(source: str) -> str:
             ):
                 node.body = node.body[1:]
     return digest(ast.dump(tree))
+
+
+def cells(notebook: Path) -> list[str]:
+    """Code of each code cell of a notebook file, prose, captions and outputs left out."""
+    found = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
+
+
+def notebook_digest(notebook: Path) -> str:
+    """Digest of what a notebook file computes: the code of its cells, without comments."""
+    return digest([code_digest(source) for source in cells(notebook)])
+
+
+def results_digest(path: Path) -> str:
+    """Digest of what a results file says, whenever and by whom it was written; "none" when it cannot be read."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return digest({key: value for key, value in record.items() if key != "provenance"})
+    except (OSError, ValueError, AttributeError):
+        return "none"
 
 
 def sources(*roots: str, code: str = "") -> dict[str, str]:
@@ -128,9 +150,9 @@ def sources(*roots: str, code: str = "") -> dict[str, str]:
 def _imported(code: str) -> Iterator[str]:
     """Modules of this package in which the names that `code` imports are defined."""
     try:
-        tree = ast.parse(code)
+        tree = _tree(code)
     except SyntaxError:
-        tree = ast.parse("\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))))
+        tree = _tree("\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if _ours(alias.name))
@@ -138,11 +160,14 @@ def _imported(code: str) -> Iterator[str]:
             yield from (_home(node.module, alias.name) for alias in node.names)
 
 
+_tree = functools.lru_cache(maxsize=1024)(ast.parse)
+
+
 def _home(module: str, name: str) -> str:
     """The module in which `name` of `module` is defined: a face is looked through."""
     if _file(module).name != "__init__.py":
         return module
-    for node in ast.parse(_text(module)).body:
+    for node in _tree(_text(module)).body:
         if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module) and node.module != module:
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
@@ -176,12 +201,18 @@ def _text(module: str) -> str:
 
 @functools.cache
 def versions(*packages: str) -> dict[str, str]:
-    """Installed version of each of `packages`.
+    """Installed version of each of `packages`; "none" of one that is not installed.
 
-    >>> list(versions("numpy"))
-    ['numpy']
+    >>> versions("numpy")["numpy"] == np.__version__, versions("no-such-package")
+    (True, {'no-such-package': 'none'})
     """
-    return {name: importlib.metadata.version(name) for name in packages}
+    installed = {}
+    for name in packages:
+        try:
+            installed[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            installed[name] = "none"
+    return installed
 
 
 # --- what a run opened ------------------------------------------------------------------------------------------------
@@ -195,6 +226,12 @@ def use(kind: Kind, name: str, state: object) -> None:
     `state` is a digest, or plain values from which whoever asks later can find the digest again.
     """
     _used[kind][name] = state
+
+
+def tracked(path: Path) -> Path:
+    """`path`, a file that comes with the project, noted as read."""
+    use("file", path.relative_to(ROOT.parent).as_posix(), digest(path))
+    return path
 
 
 def used() -> dict[str, dict[str, object]]:

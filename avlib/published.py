@@ -7,6 +7,7 @@ import yaml
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT
 from avlib.metrics import dprime, max_ap_given_auc
+from avlib.provenance import tracked
 
 FACTS = CHECKOUT / "data"
 KEYS = ["paper", "table", "row", "model", "attack", "epsilon"]
@@ -28,8 +29,8 @@ def published(paper: str | None = None, table: int | None = None) -> pd.DataFram
     >>> published("P2", 2)["row"].unique().tolist()
     ['Mid Fusion', 'Mid Fusion mixup']
     """
-    empty = {"epsilon": [""], "norm": [""]}
-    frame = pd.read_csv(FACTS / "published.csv", dtype={"printed": str}, keep_default_na=False, na_values=empty)
+    source, empty = tracked(FACTS / "published.csv"), {"epsilon": [""], "norm": [""]}
+    frame = pd.read_csv(source, dtype={"printed": str}, keep_default_na=False, na_values=empty)
     for name, wanted in (("paper", paper), ("table", table)):
         known = frame[name].unique().tolist()
         if wanted is not None and wanted not in known:
@@ -66,7 +67,7 @@ def claims(chapter: str | None = None) -> pd.DataFrame:
     >>> claims("03")["id"].tolist()[:2]
     ['P1.7', 'P1.9']
     """
-    frame = pd.DataFrame(yaml.safe_load((FACTS / "claims.yml").read_text(encoding="utf-8")))
+    frame = pd.DataFrame(yaml.safe_load(tracked(FACTS / "claims.yml").read_text(encoding="utf-8")))
     return frame if chapter is None else frame[[chapter in one for one in frame["chapters"]]].reset_index(drop=True)
 
 

@@ -5,10 +5,11 @@ PROFILE=smoke|laptop|full|paper   ONLY="03 04"   PARAMS="epsilon=8/255 norm=inf"
 
 import argparse
 import contextlib
+import functools
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,7 +18,8 @@ from avlib.data import missing
 from avlib.errors import AvlibError
 from avlib.files import writing
 from book.execute import execute_all
-from book.places import Places
+from book.fresh import data_state
+from book.places import Page, Places
 from book.plan import plan, words
 from book.publish import publish
 
@@ -35,6 +37,12 @@ def alone(build: Path) -> Iterator[None]:
         yield
 
 
+def _lacking(page: Page, why: Callable[[str], str | None]) -> str | None:
+    """Why there are no data for `page`, or for a page that it reads; `why` knows it of a data set."""
+    reasons = [_lacking(one, why) for one in page.inputs] + [why(str(page.parameters.get("dataset", "synthav")))]
+    return next(filter(None, reasons), None)
+
+
 def main(arguments: list[str] | None = None, places: Places = Places()) -> int:  # noqa: B008 (frozen)
     """Build the book; 0 when it is whole, 1 with one line on what to do when it is not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -45,17 +53,18 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args(arguments)
     started = time.perf_counter()
+    for folder in ("AVLIB_DATA", "AVLIB_CACHE"):  # a kernel starts in notebooks/, where a relative path means another
+        if os.environ.get(folder):
+            os.environ[folder] = os.path.abspath(os.environ[folder])
     try:
         overrides = words(asked.params)
         chosen = plan(asked.profile, asked.only, asked.dataset, overrides, places)
         everything = {page.slot: page for page in plan(asked.profile, places=places)} | {
             page.slot: page for page in chosen
         }
-        lacking = {
-            slot: reason
-            for slot, page in everything.items()
-            if (reason := missing(str(page.parameters.get("dataset", "synthav"))))
-        }
+        why = functools.cache(missing)  # a data set may be millions of files: they are looked at once
+        lacking = {slot: reason for slot, page in everything.items() if (reason := _lacking(page, why))}
+        data_state.cache_clear()
         for page in chosen:
             if page.slot in lacking and asked.dataset:
                 raise AvlibError(lacking[page.slot])

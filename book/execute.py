@@ -8,7 +8,7 @@ import shutil
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -16,48 +16,16 @@ import nbformat
 
 from avlib.errors import AvlibError
 from avlib.files import atomic, writing
-from avlib.provenance import digest
-from book.places import Page, Places
+from book.fresh import Facts, facts, ingredients, left, recorded, stale
+from book.places import ROOT, Page, Places
 
-# One thread a worker is faster than several (1.6 to 1.8 times in training). The allocator settings keep large
-# tensors from going back to the system after each use (a training step is 3 to 4 times faster).
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    "MALLOC_TOP_PAD_": "268435456",
-    "TQDM_DISABLE": "1",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-}
-
-
-def key(page: Page, places: Places) -> str:
-    """Digest of all that decides a page.
-
-    That is its code and text, its parameters, the library, the pinned versions, the small tracked tables, and, where
-    it uses recordings, their names, sizes and times.
-    """
-    cells = [(c.cell_type, c.source, c.metadata) for c in nbformat.read(places.source(page), as_version=4).cells]
-    recordings = os.environ.get("AVLIB_DATA", "")
-    stamps: list[tuple[str, int, int]] = []
-    if recordings and page.parameters.get("dataset", "synthav") != "synthav":
-        files = (p for p in Path(recordings).rglob("*") if p.is_file())
-        stamps = sorted((str(p.relative_to(recordings)), p.stat().st_size, p.stat().st_mtime_ns) for p in files)
-    library = sorted((places.root / "avlib").rglob("*.py"))
-    tables = sorted(p for p in (places.root / "data").glob("*") if p.is_file())
-    return digest(cells, page.parameters, page.variant, stamps, places.root / "constraints.txt", *library, *tables)
-
-
-def fresh(page: Page, places: Places) -> bool:
-    """True when the page has been executed with just these ingredients, and everything that it left is there."""
-    if not (places.facts(page).exists() and places.executed(page).exists() and places.results(page).exists()):
-        return False
-    facts = json.loads(places.facts(page).read_text())
-    return facts["key"] == key(page, places) and all((places.media(page) / name).exists() for name in facts["media"])
+ENVIRONMENT = dict(
+    line.split("=") for line in (ROOT / "book" / "fast.env").read_text().splitlines() if line and line[0] != "#"
+)
 
 
 def execute_all(pages: list[Page], places: Places, jobs: int) -> None:
-    """Execute what is not fresh, `jobs` pages at a time, a line each.
+    """Execute what is not fresh, `jobs` pages at a time, a line each; a page waits for those whose results it reads.
 
     Raises
     ------
@@ -66,42 +34,45 @@ def execute_all(pages: list[Page], places: Places, jobs: int) -> None:
     """
     if jobs < 1:
         raise AvlibError(f"JOBS={jobs} is refused: at least 1 page at a time")
-    todo = []
-    for page in pages:
-        if fresh(page, places):
-            _line(page, "unchanged", json.loads(places.facts(page).read_text())["seconds"])
-        else:
-            todo.append(page)
-    if not todo:
-        return
-    import papermill  # noqa: F401 (a second: once, before the workers are forked, and not when nothing is to do)
-
-    failures = []
-    for folder in ("AVLIB_DATA", "AVLIB_CACHE"):  # a kernel starts in notebooks/, where a relative path means another
-        if folder in os.environ:
-            os.environ[folder] = os.path.abspath(os.environ[folder])
     os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
+    waiting = list({page.name: page for page in pages}.values())  # two slots may show one page
+    running: dict[Future[float], Page] = {}
+    failures: dict[str, str] = {}
     pool = ProcessPoolExecutor(max_workers=jobs, initializer=_end_with_parent)
-    running = {pool.submit(execute, page, places): page for page in todo}
-    for page in todo[:jobs]:
-        _line(page, "running")
-    waiting = todo[jobs:]
     try:
-        for done in as_completed(running):
-            page = running[done]
-            try:
-                _line(page, "done", done.result())
-            except AvlibError as error:
-                failures.append(error)
-                _line(page, "FAILED")
-            if waiting:
-                _line(waiting.pop(0), "running")
+        while waiting or running:
+            for page in [page for page in waiting if not _awaited(page, [*waiting, *running.values()])]:
+                if len(running) == jobs:
+                    break
+                waiting.remove(page)
+                if failed := [one.name for one in page.inputs if one.name in failures]:
+                    failures[page.name] = f"{page.name} was not executed: it reads the results of {failed[0]}"
+                    _line(page, "FAILED")
+                elif reason := stale(page, places):
+                    import papermill  # noqa: F401 (a second: once, before the workers are forked, if anything is to do)
+
+                    running[pool.submit(_attempt, page, places)] = page
+                    _line(page, "running", told=reason)
+                else:
+                    _line(page, "unchanged", facts(page, places).seconds)  # type: ignore[union-attr]
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                page = running.pop(done)
+                try:
+                    _line(page, "done", done.result())
+                except AvlibError as error:
+                    failures[page.name] = str(error)
+                    _line(page, "FAILED")
     except BrokenProcessPool:
         raise AvlibError("a worker was killed, mostly for want of memory; run again with JOBS=1") from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     if failures:
-        raise AvlibError("; ".join(str(error) for error in failures))
+        raise AvlibError("; ".join(failures.values()))
+
+
+def _awaited(page: Page, others: list[Page]) -> bool:
+    names = {other.name for other in others}
+    return any(one.name in names for one in page.inputs)
 
 
 def _end_with_parent() -> None:
@@ -115,13 +86,23 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _attempt(page: Page, places: Places) -> float:
+    """`execute`, in a worker: whatever goes wrong reaches the other process as one line."""
+    try:
+        return execute(page, places)
+    except AvlibError:
+        raise
+    except Exception as error:
+        raise AvlibError(f"{page.name} failed: {_told(error)}") from None
+
+
 def execute(page: Page, places: Places) -> float:
     """Execute one page with papermill; seconds taken.
 
     Raises
     ------
     AvlibError
-        When a cell raised or the kernel died; says where the partial page is.
+        When a cell raised, a cell took too long, or the kernel died; says where the partial page is.
     """
     import papermill
 
@@ -131,8 +112,9 @@ def execute(page: Page, places: Places) -> float:
     for old in (target, places.facts(page), places.results(page), failed):
         old.unlink(missing_ok=True)
     shutil.rmtree(places.media(page), ignore_errors=True)
-    os.environ.update(AVLIB_OUT=str(places.build), AVLIB_VARIANT=page.variant)
-    started, ingredients = time.perf_counter(), key(page, places)
+    inputs = {one.slot: str(places.results(one)) for one in page.inputs}
+    os.environ.update(AVLIB_OUT=str(places.build), AVLIB_VARIANT=page.variant, AVLIB_INPUTS=json.dumps(inputs))
+    started, state = time.perf_counter(), ingredients(page, places)
     with writing(target):
         failed.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -145,30 +127,47 @@ def execute(page: Page, places: Places) -> float:
                 kernel_name="python3",
                 cwd=places.notebooks,
                 progress_bar=False,
-                request_save_on_cell_execute=False,
+                execution_timeout=page.limit,
             )
     except AvlibError:  # disk full
         raise
     except Exception as error:
-        reason = (getattr(error, "evalue", "") or str(error).strip() or type(error).__name__).splitlines()[0]
-        name = getattr(error, "ename", type(error).__name__)
-        raise AvlibError(f"{page.name} failed: {name}: {reason}; its partial output is in {failed}") from None
-    if not places.results(page).exists():
-        raise AvlibError(f"{page.name} wrote no results: its last cell must call run.finish(); see {failed}")
+        told = _told(error)
+        if "Cell execution timed out" in str(error):
+            told = f"{_last_cell(failed)} took longer than the {page.limit:g} s of book/profiles/{page.profile}.yml"
+        raise AvlibError(f"{page.name} failed: {told}; its partial output is in {failed}") from None
     seconds = time.perf_counter() - started
-    device = json.loads(places.results(page).read_text())["provenance"]["device"]
-    facts = {
-        "key": ingredients,
-        "seconds": round(seconds, 1),
-        "device": device,
-        "media": sorted(path.name for path in places.media(page).glob("*")),
-    }
+    try:
+        provenance = json.loads(places.results(page).read_text())["provenance"]
+    except FileNotFoundError:
+        raise AvlibError(f"{page.name} wrote no results: its last cell must call run.finish(); see {failed}") from None
     shutil.move(failed, target)
+    media = sorted(path.name for path in places.media(page).glob("*"))
+    kept = Facts(
+        state=state | recorded(provenance["used"]) | left(page, places, media),
+        used=provenance["used"],
+        media=media,
+        seconds=round(seconds, 1),
+        device=provenance["device"],
+    )
     with atomic(places.facts(page)) as part:  # last, because from here on the page counts as executed
-        part.write_text(json.dumps(facts))
+        part.write_text(kept.model_dump_json(indent=1))
     return seconds
 
 
-def _line(page: Page, state: str, seconds: float | None = None) -> None:
+def _told(error: Exception) -> str:
+    """Kind of an error and the first line of what it says; for an error in a cell, that of the cell."""
+    reason = (getattr(error, "evalue", "") or str(error).strip() or "no reason given").splitlines()[0]
+    return f"{getattr(error, 'ename', type(error).__name__)}: {reason}"
+
+
+def _last_cell(partial: Path) -> str:
+    """The last cell that was begun, as one names it: its number among the code cells and its first line."""
+    code = [cell for cell in nbformat.read(partial, as_version=4).cells if cell.cell_type == "code"]
+    begun = [i for i, cell in enumerate(code) if cell.metadata.papermill.start_time]
+    return f"code cell {begun[-1] + 1} ({code[begun[-1]].source.splitlines()[0]})"
+
+
+def _line(page: Page, state: str, seconds: float | None = None, told: str = "") -> None:
     took = "" if seconds is None else f"{seconds:7.1f} s"
-    print(f"  {page.name:<44} {state:<10}{took}", file=sys.stderr, flush=True)
+    print(f"  {page.name:<44} {state:<10}{took}{told}", file=sys.stderr, flush=True)

@@ -12,8 +12,8 @@ pip() {
     .venv/bin/python -m pip --disable-pip-version-check --quiet "$@" 2>>.venv/pip.log
 }
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-    stop "Python 3.11 or later is needed, and '$python' is not; say which with: make PYTHON=python3.12 ..."
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null ||
+    stop "Python 3.11 to 3.14 is needed, and '$python' is not; say which with: make PYTHON=python3.12 ..."
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv >/dev/null 2>&1 ||
     stop "cannot create .venv here; the folder must be writable and Python's venv module installed"
 true >.venv/pip.log || stop "cannot write to .venv; the folder must be writable"

@@ -9,13 +9,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Page:
-    """One execution of one notebook, shown at `slot` of the book: ``notebook`` or ``notebook@data set``."""
+    """One execution of one notebook, shown at `slot` of the book: ``notebook`` or ``notebook@what is different``.
+
+    `limit` is how many seconds a cell may take; `inputs` are the pages whose results it reads.
+    """
 
     slot: str
     notebook: str
     variant: str
     profile: str
     parameters: dict[str, Any]
+    limit: float
+    inputs: tuple["Page", ...] = ()
 
     @property
     def name(self) -> str:
@@ -56,7 +61,7 @@ class Places:
         return self.build / "executed" / page.profile / f"{page.name}.ipynb"
 
     def facts(self, page: Page) -> Path:
-        """Key, seconds and device of an executed page; a page without them does not count as executed."""
+        """What an executed page came from and left; a page without them does not count as executed."""
         return self.executed(page).with_suffix(".json")
 
     def failed(self, page: Page) -> Path:

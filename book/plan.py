@@ -1,6 +1,7 @@
 """What is executed: the pages of a profile, with the parameters that a reader asked for."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -56,38 +57,59 @@ def plan(
     if profile not in profiles(places):
         raise AvlibError(f"PROFILE={profile} is unknown; there are: {', '.join(profiles(places))}")
     listed = yaml.safe_load((places.profiles / f"{profile}.yml").read_text())
-    changes: dict[str, Any] = dict(overrides or {})
+    entries = {slot: dict(entry or {}) for slot, entry in listed["pages"].items()}
+    reads = {slot: entry.pop("inputs", []) for slot, entry in entries.items()}
+    order = _ordered(reads, profile)
     wanted = only.replace(",", " ").split()
     for word in wanted:
-        if not any(name.startswith(word) for name in listed["pages"]):
-            raise AvlibError(f"ONLY={word} matches no page; there are: {', '.join(listed['pages'])}")
+        if not any(slot.startswith(word) for slot in entries):
+            raise AvlibError(f"ONLY={word} matches no page; there are: {', '.join(entries)}")
+    chosen = {
+        slot
+        for slot, own in entries.items()
+        # DATASET replaces the page of the default data set; pages of a data set of their own fall away
+        if (not wanted or slot.startswith(tuple(wanted))) and not (dataset and "dataset" in own)
+    }
+    changes = {**(overrides or {}), **({"dataset": dataset} if dataset else {})}
+    pages: dict[str, Page] = {}
+    for slot in reversed(order):  # what reads before what is read: a chosen page chooses its inputs
+        chosen |= set(reads[slot]) if slot in chosen else set()
+    for slot in order:
+        if slot in chosen:
+            inputs = tuple(pages[one] for one in reads[slot])
+            pages[slot] = _page(slot, entries[slot], listed, changes, inputs, places)
+    for key in overrides or {}:
+        if not any(key in page.parameters for page in pages.values()):
+            known = sorted(set().union(*(page.parameters for page in pages.values())))
+            raise AvlibError(f"no chosen notebook has a parameter {key!r}; they have: {', '.join(known)}")
+    return [pages[slot] for slot in entries if slot in pages]
 
-    pages = []
-    for name, own in listed["pages"].items():
-        if wanted and not any(name.startswith(word) for word in wanted):
-            continue
-        notebook, _, other = name.partition("@")
-        if dataset and other:  # DATASET replaces the page of the default data set; its other variants fall away
-            continue
-        if not (places.notebooks / f"{notebook}.ipynb").exists():
-            raise AvlibError(f"book/profiles/{profile}.yml names {notebook}, and notebooks/ has no such notebook")
-        defaults = declared(places.notebooks / f"{notebook}.ipynb")
-        known = set(defaults)
-        mine = {key: value for key, value in changes.items() if key in known}
-        values = {
-            **defaults,
-            **{key: value for key, value in listed["parameters"].items() if key in known},
-            **(own or {}),
-            **({"dataset": dataset} if dataset else {}),
-            **mine,
-        }
-        checked = check(values, known, notebook)
-        pages.append(Page(name, notebook, variant(checked, mine), profile, checked))
-    for key in changes:
-        if not any(key in page.parameters for page in pages):
-            known_names = ", ".join(sorted(set().union(*(declared(places.source(p)) for p in pages))))
-            raise AvlibError(f"no chosen notebook has a parameter {key!r}; they have: {known_names}")
-    return pages
+
+def _ordered(reads: dict[str, list[str]], profile: str) -> list[str]:
+    """Slots, each after those whose results it reads."""
+    for slot, inputs in reads.items():
+        for one in inputs:
+            if one not in reads:
+                raise AvlibError(f"book/profiles/{profile}.yml: {slot} reads {one}, which is no page of that profile")
+    try:
+        return list(TopologicalSorter(reads).static_order())
+    except CycleError as error:
+        raise AvlibError(f"book/profiles/{profile}.yml: pages read each other: {' ← '.join(error.args[1])}") from None
+
+
+def _page(
+    slot: str, own: dict[str, Any], listed: dict[str, Any], changes: dict[str, Any], inputs: tuple[Page, ...],
+    places: Places,
+) -> Page:  # fmt: skip
+    notebook, profile = slot.partition("@")[0], listed["parameters"]["profile"]
+    if not (places.notebooks / f"{notebook}.ipynb").exists():
+        raise AvlibError(f"book/profiles/{profile}.yml names {notebook}, and notebooks/ has no such notebook")
+    written = declared(places.notebooks / f"{notebook}.ipynb")
+    known = set(written)
+    common, mine = ({n: v for n, v in some.items() if n in known} for some in (listed["parameters"], changes))
+    defaults = check({**written, **common}, known, notebook)
+    values = check({**written, **common, **own, **mine}, known, notebook)
+    return Page(slot, notebook, variant(values, defaults), profile, values, listed["limit"], inputs)
 
 
 def words(text: str) -> dict[str, str]:

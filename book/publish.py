@@ -1,6 +1,5 @@
 """Turn executed pages and prose into the HTML book: stage a mirror of the sources, then build it without a warning."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -12,7 +11,8 @@ import nbformat
 
 from avlib.errors import AvlibError
 from book.check_html import problems
-from book.execute import fresh
+from book.compose import composed
+from book.fresh import facts, stale
 from book.places import Page, Places
 from book.variants import relabelled
 
@@ -39,26 +39,27 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
     source, profile = places.build / "src", pages[0].profile
     shutil.rmtree(source, ignore_errors=True)
     (source / "notebooks").mkdir(parents=True)
-    shutil.copytree(
-        places.root / "book", source / "book", ignore=shutil.ignore_patterns("*.py", "*.sh", "__pycache__", "profiles")
-    )
+    scripts = shutil.ignore_patterns("*.py", "*.sh", "*.env", "__pycache__", "profiles")
+    shutil.copytree(places.root / "book", source / "book", ignore=scripts)
     shutil.copy(places.root / "_config.yml", source)
     absent = {}
+    done = [page.slot for page in pages if page.slot not in missing and stale(page, places) is None]
     for page in pages:
-        if page.slot in missing or not fresh(page, places):
+        if page.slot not in done:
             absent[page.document] = missing.get(
                 page.slot, f"Run `make book PROFILE={profile} ONLY={page.slot}` and this page is here."
             )
             notice = NOTICE.format(title=_title(page, places), reason=absent[page.document])
             (source / f"{page.document}.md").write_text(notice)
         else:
-            shutil.copy(places.executed(page), source / f"{page.document}.ipynb")
+            written, executed = (nbformat.read(one(page), as_version=4) for one in (places.source, places.executed))
+            shown = composed(written, executed, page.parameters)
             if "@" in page.slot:
-                copy = relabelled(nbformat.read(places.executed(page), as_version=4), page.slot.partition("@")[2])
-                nbformat.write(copy, source / f"{page.document}.ipynb")
+                shown = relabelled(shown, page.slot.partition("@")[2])
+            nbformat.write(shown, source / f"{page.document}.ipynb")
     for text in (source / "book").glob("*.md"):
         text.write_text(_without(absent, text.read_text()))
-    _statistics(source / "book" / "statistics.md", pages, places)
+    _statistics(source / "book" / "statistics.md", pages, done, places)
     _offline(source, places.build / "media" / profile)
 
     command = ["build", str(source), "--path-output", str(source), "--all", "-W", "--keep-going", "-q"]
@@ -83,7 +84,7 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
 
 def _title(page: Page, places: Places) -> str:
     first = nbformat.read(places.source(page), as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
-    return first if "@" not in page.slot else f"{first} ({page.variant})"
+    return first if "@" not in page.slot else f"{first} ({page.slot.partition('@')[2]})"
 
 
 def _without(absent: dict[str, str], text: str) -> str:
@@ -91,14 +92,12 @@ def _without(absent: dict[str, str], text: str) -> str:
     return GLUE.sub(lambda cited: "–" if cited[1] in absent else cited[0], text)
 
 
-def _statistics(target: Path, pages: list[Page], places: Places) -> None:
+def _statistics(target: Path, pages: list[Page], done: list[str], places: Places) -> None:
     rows = []
     for page in pages:
-        if fresh(page, places):
-            facts = json.loads(places.facts(page).read_text())
-            rows.append(f"| {page.slot} | {page.profile} | {page.variant} | {facts['seconds']} | {facts['device']} |")
-        else:
-            rows.append(f"| {page.slot} | {page.profile} | {page.variant} | – | not executed |")
+        kept = facts(page, places) if page.slot in done else None
+        told = f"{kept.seconds} | {kept.device}" if kept else "– | not executed"
+        rows.append(f"| {page.slot} | {page.profile} | {page.variant} | {told} |")
     head = "| page | profile | data and parameters | seconds | device |\n|---|---|---|---:|---|\n"
     target.write_text(target.read_text().replace("%STATISTICS%", head + "\n".join(rows)))
 

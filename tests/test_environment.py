@@ -98,7 +98,7 @@ def test_the_makefile_installs_extras_that_exist():
 
 
 def test_the_installer_asks_for_the_python_that_the_project_needs():
-    least = PROJECT["requires-python"].removeprefix(">=")
+    least, beyond = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()
     script = (ROOT / "book" / "install.sh").read_text()
-    assert f"sys.version_info < ({least.replace('.', ', ')})" in script
-    assert f"Python {least} or later is needed" in script
+    assert f"not (3, {least}) <= sys.version_info < (3, {beyond})" in script
+    assert f"Python 3.{least} to 3.{int(beyond) - 1} is needed" in script

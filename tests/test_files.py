@@ -8,58 +8,10 @@ import signal
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-import avlib.errors
-import avlib.losses
 from avlib.errors import AvlibError
-from avlib.files import atomic, cache_dir, data_dir, digest, locked, source_digest, writing
-
-# --- digest -----------------------------------------------------------------------------------------------------------
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-)
-
-
-@settings(deadline=None, max_examples=40)
-@given(first=JSON, second=JSON)
-def test_digest_is_a_function_of_the_value(first, second):
-    assert digest(first) == digest(first)
-    assert len(digest(first)) == 16
-    if repr(first) != repr(second):
-        assert digest(first, second) != digest(second, first)
-        assert digest(first) != digest(second) or first == second
-
-
-def test_digest_knows_order_of_parts_but_not_of_keys():
-    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
-    assert digest("ab", "c") != digest("a", "bc")
-    assert digest() != digest("")
-
-
-def test_digest_of_arrays_knows_content_shape_and_type():
-    values = np.arange(6, dtype=np.float32)
-    assert digest(values) == digest(torch.from_numpy(values)) == digest(values[::-1][::-1])
-    kinds = [values, values.reshape(2, 3), values.astype(np.float64), values + np.float32(1e-6), values[:5]]
-    assert len({digest(kind) for kind in kinds}) == len(kinds)
-
-
-def test_digest_of_a_file_is_that_of_its_content(tmp_path):
-    (tmp_path / "a").write_bytes(b"content")
-    (tmp_path / "b").write_bytes(b"content")
-    assert digest(tmp_path / "a") == digest(tmp_path / "b") == digest(b"content")
-
-
-def test_source_digest_is_of_the_code_in_order():
-    assert source_digest(avlib.errors) == digest(Path(avlib.errors.__file__))
-    assert source_digest(avlib.errors, avlib.losses) != source_digest(avlib.losses, avlib.errors)
-
+from avlib.files import atomic, cache_dir, data_dir, locked, writing
 
 # --- atomic -----------------------------------------------------------------------------------------------------------
 

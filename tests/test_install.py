@@ -74,7 +74,7 @@ def _refused(machine: Machine, *words: str, **settings: str) -> None:
 
 @pytest.mark.parametrize("python", ["false", "no-such-python"])
 def test_a_python_that_is_too_old_or_absent_is_refused(machine, python):
-    _refused(machine, "Python 3.11 or later is needed", f"'{python}'", "make PYTHON=", PYTHON=python)
+    _refused(machine, "Python 3.11 to 3.14 is needed", f"'{python}'", "make PYTHON=", PYTHON=python)
     assert not (machine.folder / ".venv").exists()
 
 

@@ -1,6 +1,7 @@
 """What a notebook shows and leaves behind, and how it refuses a wrong parameter."""
 
 import json
+import re
 import types
 
 import matplotlib.pyplot as plt
@@ -15,7 +16,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from avlib import notebook
 from avlib.errors import AvlibError
+from avlib.files import CHECKOUT
 from avlib.notebook import Run, begin
+from avlib.provenance import digest, forget, notebook_digest, results_digest, used
+from avlib.published import published
 
 PARAMETERS = """profile: str = "smoke"  # size
 dataset: str = "synthav"  # data set
@@ -25,7 +29,7 @@ INJECTED = "# Parameters\nepsilon = {}\n"
 
 @pytest.fixture(autouse=True)
 def _nobody_chose(monkeypatch):
-    for name in ("AVLIB_OUT", "AVLIB_VARIANT"):
+    for name in ("AVLIB_OUT", "AVLIB_VARIANT", "AVLIB_INPUTS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -40,7 +44,9 @@ def shown(monkeypatch):
 @pytest.fixture
 def run(tmp_path, monkeypatch, shown):
     monkeypatch.setenv("AVLIB_OUT", str(tmp_path))
-    return Run("03_breaking", {"profile": "smoke", "dataset": "synthav", "norm": float("inf")}, set())
+    forget()
+    values = {"profile": "smoke", "dataset": "synthav", "norm": float("inf")}
+    return Run("03_breaking", values, values)
 
 
 def _namespace(*cells: str) -> dict:
@@ -48,6 +54,7 @@ def _namespace(*cells: str) -> dict:
     space: dict = {"In": ["", *cells]}
     for cell in cells:
         exec(cell, space)
+    space.pop("__annotations__", None)  # from Python 3.14 on they are not kept
     return space
 
 
@@ -60,6 +67,24 @@ def test_begin_makes_numbers_of_what_papermill_injects():
     run = begin("03_breaking", space)
     assert space["epsilon"] == run.parameters["epsilon"] == 8 / 255
     assert run.page == "03_breaking@synthav,epsilon=0.0313725"
+
+
+def test_a_value_that_is_the_default_changes_no_name():
+    assert begin("03_breaking", _namespace(PARAMETERS, INJECTED.format("1"))).variant == "synthav"
+    assert begin("03_breaking", _namespace(PARAMETERS, "# Parameters\nprofile = 'full'\n")).variant == "synthav"
+    assert begin("03_breaking", _namespace(PARAMETERS, "# Parameters\ndataset = 'folder'\n")).variant == "folder"
+
+
+def test_a_person_may_type_a_fraction_into_the_cell():
+    space = _namespace(PARAMETERS.replace("1.0", "8/255"))
+    assert begin("03_breaking", space).parameters["epsilon"] == 8 / 255
+
+
+def test_the_parameters_are_those_of_their_own_cell():
+    space = _namespace("x: int = 3", PARAMETERS, "y: float = 2.0")
+    assert set(begin("03_breaking", space).parameters) == {"profile", "dataset", "epsilon"}
+    with pytest.raises(AvlibError, match="03_breaking: run the cell of the parameters first"):
+        begin("03_breaking", _namespace("x = 1"))
 
 
 def test_begin_refuses_what_the_notebook_does_not_have():
@@ -133,25 +158,52 @@ def test_the_results_say_which_code_made_them(run, tmp_path, monkeypatch):
     assert _record(run)["provenance"]["code"] == "none"
     monkeypatch.chdir(tmp_path)
     codes = []
-    for source, text in (("x = 1", "text"), ("x = 1", "other text"), ("x = 2", "text")):
+    for source, text in (("x = 1", "text"), ("x = 1  # one", "other text"), ("x = 2", "text")):
         nbformat.write(new_notebook(cells=[new_code_cell(source), new_markdown_cell(text)]), "03_breaking.ipynb")
-        again = Run("03_breaking", run.parameters, set())
+        again = Run("03_breaking", run.parameters, run.parameters)
         again.finish()
         codes.append(_record(again)["provenance"]["code"])
-    assert codes[0] == codes[1] != codes[2] == notebook.code_digest(tmp_path / "03_breaking.ipynb")
+    assert codes[0] == codes[1] != codes[2] == notebook_digest(tmp_path / "03_breaking.ipynb")
+
+
+def test_the_results_say_what_the_run_opened(run):
+    published("P1", 4)
+    run.finish()
+    assert _record(run)["provenance"]["used"] == {
+        "data": {},
+        "file": {"data/published.csv": digest(CHECKOUT / "data" / "published.csv")},
+        "page": {},
+    }
+    begin("03_breaking", _namespace(PARAMETERS)).finish()  # a run begins with nothing
+    assert _record(run)["provenance"]["used"] == {"data": {}, "file": {}, "page": {}}
+
+
+def test_another_page_can_be_read_if_it_is_an_input(run, tmp_path, monkeypatch):
+    run.result("map", 0.5)
+    run.finish()
+    path = run.results_folder / f"{run.page}.json"
+    reader = Run("05", {"profile": "smoke"}, {})
+    assert reader.results("03_breaking") == {"map": {"value": 0.5}}  # nobody planned this run
+    monkeypatch.setenv("AVLIB_INPUTS", json.dumps({"03_breaking@far": str(path), "04": str(tmp_path / "none.json")}))
+    assert reader.results("03_breaking@far") == {"map": {"value": 0.5}}
+    assert used()["page"]["03_breaking@far"] == results_digest(path)
+    with pytest.raises(AvlibError, match="05 reads '03_breaking': list it among the inputs of its entry"):
+        reader.results("03_breaking")
+    with pytest.raises(AvlibError, match=r"no results of 04 at .*none.json: make book PROFILE=smoke ONLY=04"):
+        reader.results("04")
 
 
 def test_results_of_a_rerun_replace_the_old_ones_whole(run):
     run.result("map", 0.5)
     run.finish()
-    again = Run("03_breaking", run.parameters, set())
+    again = Run("03_breaking", run.parameters, run.parameters)
     again.finish()
     assert _record(run)["values"] == {}
 
 
 def test_the_variant_that_the_runner_chose_names_the_results(monkeypatch, tmp_path):
     monkeypatch.setenv("AVLIB_VARIANT", "avdigits,steps=5")
-    assert Run("04", {"profile": "laptop"}, set()).page == "04@avdigits,steps=5"
+    assert Run("04", {"profile": "laptop"}, {}).page == "04@avdigits,steps=5"
 
 
 def test_a_figure_is_shown_once_and_its_data_kept(run, shown):
@@ -189,12 +241,25 @@ def test_players_share_one_gain_and_lie_beside_the_page(run, shown, tmp_path):
     run.listen("pgd", {"clean": quiet, "difference, × 10": loud}, 16000)
     folder = tmp_path / "media" / "smoke" / "03_breaking@synthav"
     waves = {p.stem: soundfile.read(p)[0] for p in folder.iterdir()}
-    assert set(waves) == {"pgd-clean", "pgd-difference"}
-    assert np.abs(waves["pgd-difference"]).max() == pytest.approx(0.9, abs=1e-3)
-    assert np.abs(waves["pgd-clean"]).max() == pytest.approx(0.9 / 40, abs=1e-3)
+    assert set(waves) == {"pgd-1-clean", "pgd-2-difference-x-10"}
+    assert np.abs(waves["pgd-2-difference-x-10"]).max() == pytest.approx(0.9, abs=1e-3)
+    assert np.abs(waves["pgd-1-clean"]).max() == pytest.approx(0.9 / 40, abs=1e-3)
     html = shown[0][0].data
-    assert 'src="media/03_breaking@synthav/pgd-clean.wav"' in html
+    assert 'src="media/03_breaking@synthav/pgd-1-clean.wav"' in html
     assert 'aria-label="clean"' in html
+
+
+def test_players_with_nearly_equal_labels_have_sounds_of_their_own(run, shown, tmp_path):
+    waves = {label: torch.full((160,), level) for label, level in (("δ, × 1", 0.1), ("δ, × 2", 0.2), ("δ × 2", 0.4))}
+    run.listen("pgd", waves, 16000)
+    played = re.findall('src="media/(.*?)"', shown[0][0].data)
+    levels = [soundfile.read(tmp_path / "media" / "smoke" / name)[0].max() for name in played]
+    assert levels == pytest.approx([0.225, 0.45, 0.9], abs=1e-3)
+
+
+def test_a_label_is_text(run, shown):
+    run.listen("pgd", {'ε < "1"': torch.ones(160)}, 16000)
+    assert 'aria-label="ε &lt; &quot;1&quot;"' in shown[0][0].data
 
 
 def test_a_silent_clip_can_be_played(run, tmp_path):

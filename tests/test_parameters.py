@@ -101,7 +101,10 @@ def test_every_parameter_says_what_it_means_and_its_default_is_allowed():
     assert check(dict(defaults), EVERY, "03") == defaults
 
 
-def test_a_run_is_named_by_its_data_and_what_was_changed():
-    values = {"dataset": "avdigits", "steps": 20, "norm": math.inf, "epsilon": 1.0}
-    assert variant(values, []) == "avdigits"
-    assert variant(values, {"steps", "norm", "epsilon"}) == "avdigits,epsilon=1,norm=inf,steps=20"
+def test_a_run_is_named_by_its_data_and_what_is_not_the_default():
+    defaults = {"profile": "smoke", "dataset": "synthav", "steps": 10, "norm": 2.0, "epsilon": 1.0}
+    assert variant(defaults, defaults) == "synthav"
+    assert variant({**defaults, "profile": "full"}, defaults) == "synthav"
+    assert variant({**defaults, "dataset": "avdigits"}, defaults) == "avdigits"
+    changed = {"dataset": "avdigits", "steps": 20, "norm": math.inf}
+    assert variant({**defaults, **changed}, defaults) == "avdigits,norm=inf,steps=20"

@@ -3,11 +3,13 @@
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from avlib.data.split import AVData
-from avlib.data.store import Source, stored
+from avlib.data.store import Source, source_key, stored
 from avlib.errors import AvlibError
+from avlib.provenance import use
 
 SETS = ("synthav", "avdigits", "folder")
 PROFILES = ("smoke", "laptop", "full", "paper")
@@ -37,6 +39,29 @@ def load(
         For an unknown data set, profile, modality or knob, and for recordings that are not there (the message
         says from where to get them and where to put them).
     """
+    source = _opened(name, profile, seed, knobs)
+    plain = {knob: str(value) if isinstance(value, Path) else value for knob, value in knobs.items()}
+    call = {"name": name, "profile": profile, "seed": seed, **plain}
+    use("data", f"{name} ({', '.join(f'{k}={v}' for k, v in list(call.items())[1:])})",
+        {"call": call, "key": source_key(source)})  # fmt: skip
+    return stored(source, modalities)
+
+
+def key(name: str, *, profile: str = "smoke", seed: int = 0, **knobs: object) -> str:
+    """Digest of everything that decides what `load` would give, found without rendering or reading any clip.
+
+    Raises
+    ------
+    AvlibError
+        As `load` does.
+
+    >>> key("synthav") == key("synthav", profile="smoke"), key("synthav") == key("synthav", seed=1)
+    (True, False)
+    """
+    return source_key(_opened(name, profile, seed, knobs))
+
+
+def _opened(name: str, profile: str, seed: int, knobs: Mapping[str, object]) -> Source:
     if name not in SETS:
         raise AvlibError(f"data set {name!r} is unknown: choose one of {', '.join(SETS)}{_nearest(name, SETS)}")
     if profile not in PROFILES:
@@ -46,7 +71,7 @@ def load(
     for knob in knobs:
         if knob not in allowed:
             raise AvlibError(f"{name} has no knob {knob!r}: it has {', '.join(allowed)}{_nearest(knob, allowed)}")
-    return stored(source(profile=profile, seed=seed, **knobs), modalities)
+    return source(profile=profile, seed=seed, **knobs)
 
 
 def missing(name: str) -> str | None:

@@ -43,12 +43,21 @@ FACTOR = 20
 class Run:
     def __init__(self, name, parameters):
         self.page = f"{name}@{os.environ['AVLIB_VARIANT']}"
+        self.read = {}
         self.out, self.profile = Path(os.environ["AVLIB_OUT"]), parameters["profile"]
+
+    def results(self, page):
+        from avlib.provenance import results_digest
+        path = Path(json.loads(os.environ["AVLIB_INPUTS"])[page])
+        self.read[page] = results_digest(path)
+        return json.loads(path.read_text())["values"]
 
     def finish(self, answer):
         results = self.out / "results" / self.profile / f"{self.page}.json"
+        used = {"data": {}, "file": {}, "page": self.read}
+        provenance = {"device": "CPU", "used": used}
         results.parent.mkdir(parents=True, exist_ok=True)
-        results.write_text(json.dumps({"values": {"answer": answer}, "provenance": {"device": "CPU"}}))
+        results.write_text(json.dumps({"values": {"answer": answer}, "provenance": provenance}))
         prefix = "application/papermill.record/"
         glue = {"scrapbook": {"name": "answer", "mime_prefix": prefix}}
         display({prefix + "text/plain": repr(answer)}, raw=True, metadata=glue)
@@ -111,7 +120,8 @@ def _write_checkout(root: Path) -> Checkout:
     (root / "book" / "intro.md").write_text(INTRO)
     (root / "book" / "_toc.yml").write_text(TOC)
     for profile in (root / "book" / "profiles").glob("*.yml"):
-        profile.write_text(f"parameters: {{profile: {profile.stem}}}\npages:\n  10_first: {{}}\n  20_second: {{}}\n")
+        pages = "pages:\n  10_first: {}\n  20_second: {}\n"
+        profile.write_text(f"limit: 60\nparameters: {{profile: {profile.stem}}}\n{pages}")
     (root / "notebooks").mkdir()
     checkout = Checkout(Places(root))
     checkout.write("10_first")
@@ -123,9 +133,10 @@ def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the kernels import the library of a checkout, and forget about the settings of who runs the tests."""
     for name in [name for name in os.environ if name.startswith("AVLIB_")]:
         monkeypatch.delenv(name)
-    for name in ("AVLIB_OUT", "AVLIB_VARIANT"):  # a worker sets them; here they are to be gone after the test
+    for name in ("AVLIB_OUT", "AVLIB_VARIANT", "AVLIB_INPUTS"):  # a worker sets them; to be gone after the test
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.setattr("avlib.provenance.ROOT", root / "avlib")
 
 
 @pytest.fixture

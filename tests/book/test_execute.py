@@ -1,14 +1,18 @@
 """Executing one page: what is kept of a failure, what makes a page stale, and what never counts as executed."""
 
 import errno
+import json
 import os
+import re
 import time
+from dataclasses import replace
 
 import nbformat
 import pytest
 
 from avlib.errors import AvlibError
-from book.execute import execute, execute_all, fresh, key
+from book.execute import execute, execute_all
+from book.fresh import stale
 from book.plan import plan
 
 
@@ -18,12 +22,6 @@ def first(checkout):
     return plan("smoke", "10", places=checkout.places)[0]
 
 
-@pytest.fixture
-def page(book):
-    """The first page of a built book."""
-    return plan("smoke", "10", places=book.places)[0]
-
-
 def test_a_failure_keeps_what_ran_before_it(checkout, first):
     checkout.write("10_first", 'print("so far")', 'raise ValueError("no such clip")')
     with pytest.raises(AvlibError, match=r"^10_first failed: ValueError: no such clip; its partial output is in .*$"):
@@ -31,7 +29,7 @@ def test_a_failure_keeps_what_ran_before_it(checkout, first):
     partial = nbformat.read(checkout.places.failed(first), as_version=4)
     outputs = [output for cell in partial.cells for output in cell.get("outputs", [])]
     assert any(output.get("text") == "so far\n" for output in outputs)
-    assert not fresh(first, checkout.places)
+    assert stale(first, checkout.places)
 
 
 def test_a_failure_leaves_the_other_pages_done(checkout):
@@ -74,53 +72,96 @@ def test_a_full_disk_is_one_line(checkout, first, monkeypatch):
     assert not checkout.executed()
 
 
-@pytest.mark.parametrize("changed", ["constraints.txt", "avlib/parameters.py", "notebooks/10_first.ipynb"])
-def test_every_ingredient_makes_a_page_stale(book, page, changed):
-    assert fresh(page, book.places)
-    path = book.places.root / changed
-    path.write_text(path.read_text().replace("torch", "Torch").replace("pydantic", "Pydantic").replace("FACTOR", "2"))
-    assert not fresh(page, book.places)
+def test_a_hung_cell_is_named_and_ended(checkout, first):
+    checkout.write("10_first", "import time", "time.sleep(100)  # hangs\n1 + 1")
+    started = time.monotonic()
+    with pytest.raises(AvlibError) as caught:
+        execute_all([replace(first, limit=2)], checkout.places, 1)
+    told = r"10_first failed: code cell 5 \(time.sleep\(100\)  # hangs\) took longer than the 2 s of book/profiles/"
+    assert re.match(told, str(caught.value))
+    assert time.monotonic() - started < 30
+    assert nbformat.read(checkout.places.failed(first), as_version=4).cells[3].execution_count == 3  # what ran is kept
 
 
-def test_a_changed_table_or_parameter_makes_a_page_stale(book, page):
-    [other] = plan("smoke", "10", overrides={"epsilon": "2"}, places=book.places)
-    assert key(other, book.places) != key(page, book.places)
-    (book.places.root / "data").mkdir(exist_ok=True)
-    (book.places.root / "data" / "published.csv").write_text("table,value\n")
-    assert not fresh(page, book.places)
+class Awkward(Exception):
+    """An error that cannot travel between processes: its constructor wants more than it gives to its base."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first}\n{second}")
 
 
-def test_changed_recordings_make_only_their_pages_stale(book, page, tmp_path, monkeypatch):
-    [digits] = plan("smoke", "10", "avdigits", places=book.places)
-    monkeypatch.setenv("AVLIB_DATA", str(tmp_path / "recordings"))
-    (tmp_path / "recordings").mkdir()
-    before = key(digits, book.places)
-    (tmp_path / "recordings" / "zero.wav").write_bytes(b"sound")
-    assert key(digits, book.places) != before
-    assert fresh(page, book.places)
+def test_what_nobody_foresaw_in_a_worker_is_one_line(checkout, monkeypatch, capfd):
+    def burst(page, places):
+        if page.slot == "10_first":
+            raise Awkward("a line", "and another")
+        return 1.0
+
+    monkeypatch.setattr("book.execute.execute", burst)
+    with pytest.raises(AvlibError, match=r"^10_first failed: Awkward: a line$"):
+        execute_all(plan("smoke", places=checkout.places), checkout.places, 1)
+    assert "20_second                                    done" in capfd.readouterr().err
 
 
-def test_outputs_of_the_committed_notebook_do_not_matter(book, page):
-    source = book.places.source(page)
-    notebook = nbformat.read(source, as_version=4)
-    notebook.cells[-1].execution_count = 9
-    nbformat.write(notebook, source)
-    assert fresh(page, book.places)
+READS = 'got = run.results("{}")["answer"]'
 
 
-@pytest.mark.parametrize("lost", ["executed", "facts", "results"])
-def test_a_page_that_lost_a_part_is_not_fresh(book, page, lost):
-    getattr(book.places, lost)(page).unlink()
-    assert not fresh(page, book.places)
+def _inputs(checkout, **entries: str) -> list:
+    """Pages of a profile whose entries read others."""
+    lines = [f"  {slot}: {entry}" for slot, entry in entries.items()]
+    text = "limit: 60\nparameters: {profile: smoke}\npages:\n" + "\n".join(lines) + "\n"
+    (checkout.places.profiles / "smoke.yml").write_text(text)
+    return plan("smoke", places=checkout.places)
+
+
+def test_a_page_waits_for_what_it_reads_and_follows_its_results(checkout, capfd):
+    checkout.write("10_first", READS.format("20_second"), finish="run.finish(got + 1)")
+    pages = _inputs(checkout, **{"10_first": "{inputs: [20_second]}", "20_second": ""})
+    execute_all(pages, checkout.places, 2)
+    assert json.loads(checkout.places.results(pages[0]).read_text())["values"] == {"answer": 21.0}
+    states = [line.split()[:2] for line in capfd.readouterr().err.splitlines()]
+    assert states.index(["20_second", "done"]) < states.index(["10_first", "running"])
+
+    checkout.write("20_second", "2 + 2")  # other code, equal results: who reads them is not executed
+    execute_all(pages, checkout.places, 2)
+    states = [line.split()[:2] for line in capfd.readouterr().err.splitlines()]
+    assert states == [["20_second", "running"], ["20_second", "done"], ["10_first", "unchanged"]]
+
+    checkout.write("20_second", finish="run.finish(7)")
+    assert stale(pages[0], checkout.places) == "20_second, which it reads: its code changed"
+    execute_all(pages, checkout.places, 2)
+    assert (
+        "10_first                                     running   results of 20_second changed" in capfd.readouterr().err
+    )
+    assert json.loads(checkout.places.results(pages[0]).read_text())["values"] == {"answer": 8}
+
+
+def test_a_failed_page_fails_those_that_read_it(checkout):
+    checkout.write("20_second", "1 / 0")
+    pages = _inputs(checkout, **{"10_first": "{inputs: [20_second]}", "20_second": ""})
+    with pytest.raises(AvlibError) as caught:
+        execute_all(pages, checkout.places, 2)
+    told = str(caught.value).split("; ")
+    assert told[0].startswith("20_second failed: ZeroDivisionError")
+    assert told[-1] == "10_first was not executed: it reads the results of 20_second"
+    assert not checkout.executed()
+
+
+def test_two_slots_with_equal_parameters_are_one_page(checkout, capfd):
+    pages = _inputs(checkout, **{"10_first": "", "10_first@two": "{epsilon: 2}"})
+    assert [page.name for page in pages] == ["10_first", "10_first@synthav,epsilon=2"]
+    same = plan("smoke", overrides={"epsilon": "2"}, places=checkout.places)
+    execute_all(same, checkout.places, 2)
+    assert capfd.readouterr().err.count("running") == 1
+    assert all(stale(page, checkout.places) is None for page in same)
 
 
 def test_sounds_belong_to_their_page(checkout, first):
     listen = 'folder = run.out / "media" / profile / run.page\nfolder.mkdir(parents=True)\n'
     checkout.write("10_first", listen + '(folder / "clean.wav").write_bytes(b"sound")')
     execute(first, checkout.places)
-    assert fresh(first, checkout.places)
+    assert stale(first, checkout.places) is None
     (checkout.places.media(first) / "clean.wav").unlink()
-    assert not fresh(first, checkout.places)
+    assert stale(first, checkout.places)
     checkout.write("10_first", listen + '(folder / "other.wav").write_bytes(b"sound")')
     execute(first, checkout.places)
     assert os.listdir(checkout.places.media(first)) == ["other.wav"]

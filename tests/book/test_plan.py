@@ -18,9 +18,9 @@ def test_a_page_of_its_own_data_set_is_one_more_page(checkout):
     profile = checkout.places.profiles / "smoke.yml"
     profile.write_text(profile.read_text() + "  20_second@avdigits: {dataset: avdigits, epsilon: 3/10}\n")
     *_, page = plan("smoke", places=checkout.places)
-    assert page.name == page.slot == "20_second@avdigits"
+    assert (page.slot, page.name) == ("20_second@avdigits", "20_second@avdigits,epsilon=0.3")
     assert page.parameters == {"profile": "smoke", "dataset": "avdigits", "epsilon": 0.3}
-    assert checkout.places.executed(page).name == "20_second@avdigits.ipynb"
+    assert checkout.places.executed(page).name == "20_second@avdigits,epsilon=0.3.ipynb"
     assert page.document == "notebooks/20_second-avdigits"  # an @ in an address is asking for trouble
 
 
@@ -46,6 +46,50 @@ def test_an_override_reaches_the_notebooks_that_have_the_parameter(checkout):
 def test_only_chooses_by_beginning(checkout):
     assert [page.slot for page in plan("smoke", only="2", places=checkout.places)] == ["20_second"]
     assert len(plan("smoke", only="10, 20", places=checkout.places)) == 2
+
+
+def test_the_profiles_own_parameters_make_a_page_of_its_own(checkout):
+    profile = checkout.places.profiles / "smoke.yml"
+    profile.write_text(profile.read_text() + "  20_second@far: {epsilon: 3}\n  20_second@same: {epsilon: 1}\n")
+    first, second, far, same = plan("smoke", places=checkout.places)
+    assert (far.slot, far.variant) == ("20_second@far", "synthav,epsilon=3")
+    assert checkout.places.results(far) != checkout.places.results(second)
+    assert same.name == second.name == "20_second"  # nothing differs, so it is one page at two places
+    [_, _, far, _] = plan("smoke", dataset="avdigits", places=checkout.places)
+    assert far.variant == "avdigits,epsilon=3"  # no data set of its own: it follows DATASET
+    [default, *_] = plan("smoke", overrides={"epsilon": "1.0"}, places=checkout.places)
+    assert default == first
+
+
+def _reading(checkout, first: str, second: str) -> None:
+    text = f"limit: 60\nparameters: {{profile: smoke}}\npages:\n  10_first: {first}\n  20_second: {second}\n"
+    (checkout.places.profiles / "smoke.yml").write_text(text)
+
+
+def test_a_chosen_page_brings_the_pages_that_it_reads(checkout):
+    _reading(checkout, "{inputs: [20_second]}", "{}")
+    first, second = plan("smoke", only="10", overrides={"epsilon": "2"}, places=checkout.places)
+    assert first.inputs == (second,)
+    assert second.name == "20_second@synthav,epsilon=2"
+    assert [page.slot for page in plan("smoke", only="20", places=checkout.places)] == ["20_second"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("{inputs: [30_third]}", "{}", "smoke.yml: 10_first reads 30_third, which is no page of that profile"),
+        ("{inputs: [20_second]}", "{inputs: [10_first]}", "smoke.yml: pages read each other: 10_first ← 20_second"),
+        ("{inputs: [10_first]}", "{}", "smoke.yml: pages read each other: 10_first ← 10_first"),
+    ],
+)
+def test_inputs_that_cannot_be_are_refused_in_one_line(checkout, first, second, told):
+    _reading(checkout, first, second)
+    with pytest.raises(AvlibError) as caught:
+        plan("smoke", places=checkout.places)
+    assert told in str(caught.value) or told.replace("10_first ← 20_second", "20_second ← 10_first") in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

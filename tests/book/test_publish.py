@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from avlib.errors import AvlibError
@@ -41,6 +42,44 @@ def test_a_page_that_is_stale_is_not_published(book):
     book.write("20_second", "1 + 1")
     publish(plan("smoke", places=book.places), {}, book.places)
     assert "the second –." in book.published()
+
+
+def test_an_edit_of_prose_is_published_without_an_execution(book):
+    source, before = book.places.notebooks / "20_second.ipynb", book.executed()
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[0].source = "# Another title\n\nAnother sentence."
+    notebook.cells.insert(2, nbformat.v4.new_markdown_cell("An inserted paragraph."))
+    notebook.cells[-1].source += "  # it ends"
+    nbformat.write(notebook, source)
+    assert book.make_book("--params", "epsilon=1") == 0
+    page = (book.places.html / "notebooks" / "20_second.html").read_text()
+    for words in ("Another title", "Another sentence.", "An inserted paragraph.", "# it ends"):
+        assert words in page
+    assert ">20.0<" in book.published()
+    assert book.executed() == before
+
+
+def test_a_page_shows_the_parameters_that_it_was_given(book):
+    assert book.make_book("--only", "20", "--params", "epsilon=1/4") == 0
+    shown = nbformat.read(book.places.build / "src" / "notebooks" / "20_second.ipynb", as_version=4)
+    assert [cell.source for cell in shown.cells if "profile" in cell.source] == [
+        'profile: str = "smoke"  # size\ndataset: str = "synthav"  # data set\nepsilon: float = 0.25  # radius'
+    ]
+    assert [cell.execution_count for cell in shown.cells if cell.cell_type == "code"] == [1, 2, 3]
+    assert "5.0" in str(shown.cells[-1].outputs)
+
+
+def test_the_same_notebook_twice_is_two_pages(book):
+    profile, toc = book.places.profiles / "smoke.yml", book.places.root / "book" / "_toc.yml"
+    profile.write_text(profile.read_text() + "  20_second@far: {epsilon: 3}\n")
+    toc.write_text(toc.read_text() + "  - file: notebooks/20_second-far\n")
+    assert book.make_book() == 0
+    folder, pages = book.places.build / "src" / "notebooks", {}
+    for name in ("20_second", "20_second-far"):
+        pages[name] = nbformat.read(folder / f"{name}.ipynb", as_version=4).cells
+    assert "20.0" in str(pages["20_second"][-1].outputs)
+    assert "60.0" in str(pages["20_second-far"][-1].outputs)
+    assert "Page 20 (far)" in (book.places.html / "notebooks" / "20_second-far.html").read_text()
 
 
 def test_a_missing_key_is_refused_and_the_last_good_book_stays(book):
