@@ -95,7 +95,8 @@ def chance(positives: int, clips: int) -> float:
 
 
 def _audio(split: Split) -> Tensor:
-    return torch.cat([batch["audio"] for batch, _ in split.batches(256)])
+    """The sound of every clip, on the CPU, where scikit-learn is; pictures are not read."""
+    return torch.cat([batch["audio"] for batch, _ in split.only(["audio"]).to("cpu").batches(256)])
 
 
 def loudness(data: AVData, split: Split) -> Tensor:
@@ -140,7 +141,8 @@ def foreground(data: AVData, split: Split) -> Tensor:
     a histogram of weight; then come mean and deviation over time of the total weight, the deviations of its centre,
     and the first 10 magnitudes of the Fourier transform of the total weight.
     """
-    return torch.cat([_foreground(batch["video"].flatten(1, 2)) for batch, _ in split.batches(64)])
+    clips = split.only(["video"]).to("cpu")
+    return torch.cat([_foreground(batch["video"].flatten(1, 2)) for batch, _ in clips.batches(64)])
 
 
 def _foreground(frames: Tensor) -> Tensor:  # (n, M, 3, H, W)

@@ -36,6 +36,13 @@ def test_no_shortcut_is_found_in_noise():
     assert table.loc["clip length", "mAP"] == pytest.approx(toy().eval.labels.mean().item())  # all clips tie
 
 
+def test_probes_read_the_sound_alone_and_on_the_cpu():
+    data = toy()
+    away = data.to("meta").eval  # as on a machine with a GPU
+    split = dataclasses.replace(away, features={**away.features, "video": None})
+    assert torch.equal(probes.mean_spectrum(data, split), probes.mean_spectrum(data, data.eval))
+
+
 @pytest.mark.parametrize(("positives", "clips"), [(1, 5), (3, 8), (7, 8)])
 def test_chance_is_the_mean_over_all_orders(positives, clips):
     scores = -np.arange(clips)
