@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from avlib import profiles
 from avlib.errors import AvlibError
 
 
@@ -60,15 +61,8 @@ class Recipe:
         >>> Recipe.preset("paper").steps
         25000
         """
-        presets = {
-            "smoke": cls(epochs=8, batch_size=16, lr=3e-3),
-            "laptop": cls(epochs=12, lr=2e-3),
-            "full": cls(epochs=12),
-            "paper": cls(batch_size=300, lr=4e-4, warmup=1_000 / 25_000, steps=25_000),
-        }
-        if profile not in presets:
-            raise AvlibError(f"profile {profile!r} has no recipe; choose one of {', '.join(presets)}")
-        return presets[profile]
+        size = profiles.of(profile)
+        return cls(size.epochs, size.batch_size, size.lr, size.warmup, steps=size.steps)
 
     def lengths(self, clips: int) -> tuple[int, int, int]:
         """Epochs, steps in one, and steps in all, for a training split of `clips`.

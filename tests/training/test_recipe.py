@@ -50,5 +50,5 @@ def test_wrong_values_are_named(wrong, message):
 
 
 def test_unknown_profile_is_named():
-    with pytest.raises(AvlibError, match="'huge' has no recipe; choose one of smoke, laptop, full, paper"):
+    with pytest.raises(AvlibError, match="profile='huge' is unknown: choose one of smoke, laptop, full, paper"):
         Recipe.preset("huge")
