@@ -3,9 +3,7 @@
 Nothing else in the project knows what a profile's name stands for.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from avlib.errors import AvlibError
 
@@ -54,59 +52,55 @@ class Profile:
     seeds: int = 3
 
 
-_TABLE: Mapping[str, Profile] = MappingProxyType(
-    {
-        size.name: size
-        for size in (
-            # The smallest book at which every claim is still visible.
-            Profile(
-                "smoke",
-                width=64,
-                clips=(240, 60, 160),
-                digits=(720, 60, 160),
-                dials=(30, 1, 60),
-                classes=8,
-                events=(1, 2),
-                epochs=8,
-                batch_size=16,
-                lr=3e-3,
-                victims=64,
-                fitting=128,
-                released=(32, 16),
-                replicates=300,
-                seeds=1,
-            ),
-            # The default book: minutes on two cores.
-            Profile(
-                "laptop",
-                width=128,
-                clips=(1500, 300, 900),
-                digits=(1500, 300, 900),
-                lr=2e-3,
-                replicates=500,
-                seeds=1,
-            ),
-            # The evidence: hours on two cores, minutes on a GPU.
-            Profile("full", width=256, clips=(6000, 600, 1800), digits=(6000, 600, 1800)),
-            # P1, section 5: sizes and recipe that suit two million clips, and learn nothing from 1,500.
-            Profile(
-                "paper",
-                width=1024,
-                clips=(20_000, 1000, 2000),
-                digits=(6000, 600, 1800),
-                seconds=10.0,
-                stem=64,
-                depth=50,
-                dropout=0.75,
-                batch_size=300,
-                lr=4e-4,
-                warmup=1_000 / 25_000,
-                steps=25_000,
-            ),
-        )
-    }
+_TABLE = (
+    # The smallest book at which every claim is still visible.
+    Profile(
+        "smoke",
+        width=64,
+        clips=(240, 60, 160),
+        digits=(720, 60, 160),
+        dials=(30, 1, 60),
+        classes=8,
+        events=(1, 2),
+        epochs=8,
+        batch_size=16,
+        lr=3e-3,
+        victims=64,
+        fitting=128,
+        released=(32, 16),
+        replicates=300,
+        seeds=1,
+    ),
+    # The default book: minutes on two cores.
+    Profile(
+        "laptop",
+        width=128,
+        clips=(1500, 300, 900),
+        digits=(1500, 300, 900),
+        lr=2e-3,
+        replicates=500,
+        seeds=1,
+    ),
+    # The evidence: hours on two cores, minutes on a GPU.
+    Profile("full", width=256, clips=(6000, 600, 1800), digits=(6000, 600, 1800)),
+    # P1, section 5: sizes and recipe that suit two million clips, and learn nothing from 1,500.
+    Profile(
+        "paper",
+        width=1024,
+        clips=(20_000, 1000, 2000),
+        digits=(6000, 600, 1800),
+        seconds=10.0,
+        stem=64,
+        depth=50,
+        dropout=0.75,
+        batch_size=300,
+        lr=4e-4,
+        warmup=1_000 / 25_000,
+        steps=25_000,
+    ),
 )
-NAMES = tuple(_TABLE)  # smallest first
+_BY_NAME = {size.name: size for size in _TABLE}
+NAMES = tuple(_BY_NAME)  # smallest first
 
 
 def of(name: str) -> Profile:
@@ -120,6 +114,6 @@ def of(name: str) -> Profile:
     >>> of("smoke").width, of("paper").steps
     (64, 25000)
     """
-    if name not in _TABLE:
+    if name not in _BY_NAME:
         raise AvlibError(f"profile={name!r} is unknown: choose one of {', '.join(NAMES)}")
-    return _TABLE[name]
+    return _BY_NAME[name]
