@@ -134,7 +134,6 @@ def _transformed(
 ) -> Iterator[tuple[Batch, Tensor]]:
     for batch, hard in batches:
         labels = Labels(hard, hard)
-        # Ends before the loss is computed: autocast keeps casts of weights, and those made here may lack a gradient.
         with fabric.autocast():
             for step in steps:
                 batch, labels = step(model, batch, labels, generator)

@@ -150,27 +150,6 @@ def test_the_precision_in_force_is_that_of_the_training(data, factory, given, pr
     assert set(seen) == {precision == "bf16-mixed"}
 
 
-def test_a_look_at_the_logits_takes_no_gradient_away(data, factory):
-    """autocast keeps the bfloat16 copies of weights that it made; made without a gradient, they would be constants."""
-
-    def look(model, batch, labels, generator):
-        model.eval()
-        with torch.no_grad():
-            model(batch)
-        model.train()
-        return batch, labels
-
-    start, ends = factory().state_dict(), []
-    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
-    for transforms in ((), (Does(look),)):
-        model = factory()
-        model.load_state_dict(start)
-        train(model, data, dataclasses.replace(CALM, transforms=transforms), seed=0, fabric=fabric)
-        ends.append(model.state_dict())
-    assert all(torch.equal(ends[0][name], ends[1][name]) for name in start)
-    assert any(not torch.equal(ends[0][name], start[name]) for name in start)
-
-
 def test_draws_come_from_seed_and_epoch_alone(data, factory, given):
     """The global generator decides nothing, and each epoch has its own draws."""
     watch, seen = given
