@@ -146,6 +146,9 @@ def test_a_wrapped_model_is_attacked_through_its_module_under_its_precision(data
     assert torch.equal(found.delta["audio"], same.delta["audio"])
     assert torch.equal(found.loss, same.loss)
     assert found.delta["audio"].dtype == torch.float32
+    with fabric.autocast(), attacking(bare), torch.no_grad():
+        logits = bare(found.batch)
+    assert torch.equal(found.loss, bce(logits.float(), labels)), "the loss itself is not rounded to bfloat16"
     clean = bce(predict(bare, data.eval), data.eval.labels)
     assert (found.loss > clean + 0.05).float().mean() > 0.8
     full = pgd(bare, batch, labels, BALL, steps=4)
