@@ -1,4 +1,4 @@
-"""Sound to log-mel features: the front end of P1, normalisation, masks."""
+"""Sound to log-mel features: the front end of P1, normalisation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -163,24 +163,3 @@ class Normalizer:
     def inverse(self, z: Tensor) -> Tensor:
         """Standard deviations (..., F) to levels in dB."""
         return z * self.std.to(z) + self.mean.to(z)
-
-
-def spec_augment(audio: Tensor, *, freq: int, time: int, generator: torch.Generator) -> Tensor:
-    """Hide one band of bins and one stretch of frames of each clip (Park et al. 2019; P3, recipe).
-
-    Widths are uniform over 0 … `freq` − 1 bins and 0 … `time` − 1 frames, starts uniform over all places where the
-    mask fits.  Hidden cells become 0, the training mean, because `audio` (N, T, F) is z-scored already.
-
-    >>> spec_augment(torch.ones(1, 8, 4), freq=0, time=4, generator=torch.Generator().manual_seed(1))[0, :, 0]
-    tensor([1., 0., 0., 0., 1., 1., 1., 1.])
-    """
-    clips, frames, bins = audio.shape
-    hidden = torch.zeros(clips, frames, bins, dtype=torch.bool)
-    for size, widest, shape in ((frames, time, (clips, frames, 1)), (bins, freq, (clips, 1, bins))):
-        # torchaudio's masks draw from the global generator, and hardly ever reach the last bin; these do not.
-        draw = torch.rand(2, clips, 1, generator=generator)
-        width = (draw[0] * min(widest, size)).long()
-        start = (draw[1] * (size - width + 1)).long()
-        place = torch.arange(size)
-        hidden |= ((place >= start) & (place < start + width)).reshape(shape)
-    return audio.masked_fill(hidden.to(audio.device), 0.0)

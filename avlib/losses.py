@@ -50,3 +50,12 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
     best = [torch.where(side, logits, -torch.inf).amax(dim=1) for side in (~present, present)]
     absent, top = (torch.where(side.isinf(), 0, side) for side in best)
     return absent - top
+
+
+def whole(logits: Tensor) -> Tensor:
+    """Logits in float32 at least: a loss of bfloat16 logits hides what one step of an attack wins.
+
+    >>> whole(torch.zeros(1, dtype=torch.bfloat16)).dtype, whole(torch.zeros(1, dtype=torch.float64)).dtype
+    (torch.float32, torch.float64)
+    """
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -10,12 +10,13 @@ import yaml
 
 from avlib.errors import AvlibError
 from avlib.parameters import Parameters, check, variant
+from avlib.profiles import NAMES
 from book.places import Page, Places
 
 
 def profiles(places: Places) -> list[str]:
     """Profiles that the book knows, smallest first."""
-    return [p for p in ("smoke", "laptop", "full", "paper") if (places.profiles / f"{p}.yml").exists()]
+    return [p for p in NAMES if (places.profiles / f"{p}.yml").exists()]
 
 
 def declared(notebook: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avlib.errors import AvlibError
-from avlib.features import LogMel, Normalizer, paper64, spec_augment
+from avlib.features import LogMel, Normalizer, paper64
 
 
 def librosa_levels(x: np.ndarray, rate: int = 16000, f_max: float = 8000, scale: float = 1.0) -> np.ndarray:
@@ -149,32 +149,6 @@ def test_inverse_undoes_in_any_dtype():
 def test_fit_on_nothing_is_refused(chunks):
     with pytest.raises(AvlibError, match="training split is empty"):
         Normalizer.fit(chunks)
-
-
-# --- masks ------------------------------------------------------------------------------------------------------------
-
-
-def test_masks_are_one_band_and_one_stretch_of_allowed_width():
-    audio = torch.ones(400, 50, 16)
-    hidden = spec_augment(audio, freq=6, time=20, generator=torch.Generator().manual_seed(0)) == 0
-    bands, stretches = hidden.all(dim=1), hidden.all(dim=2)  # (N, F), (N, T)
-    assert torch.equal(hidden, bands[:, None] | stretches[:, :, None])
-    for mask, widest in ((bands, 6), (stretches, 20)):
-        edges = torch.nn.functional.pad(mask.int(), (1, 1)).diff(dim=1)
-        assert ((edges == 1).sum(dim=1) <= 1).all()
-        widths = mask.sum(dim=1)
-        assert set(widths.tolist()) == set(range(widest))  # every width occurs, none beyond
-        assert mask.any(dim=0).all()  # every place occurs
-
-
-def test_masks_follow_the_generator_and_leave_the_global_one():
-    audio = torch.randn(8, 50, 16)
-    state = torch.get_rng_state()
-    draws = [spec_augment(audio, freq=6, time=20, generator=torch.Generator().manual_seed(s)) for s in (1, 1, 2)]
-    assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
-    assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(spec_augment(audio, freq=0, time=0, generator=torch.Generator()), audio)
 
 
 # --- import -----------------------------------------------------------------------------------------------------------

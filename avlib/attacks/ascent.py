@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from avlib.attacks.ball import Ball
 from avlib.errors import AvlibError
-from avlib.losses import Loss
+from avlib.losses import Loss, whole
 from avlib.models.tagger import tagger_of
 
 Forward = Callable[[Mapping[str, Tensor]], Tensor]
@@ -24,7 +24,7 @@ def forward_of(model: nn.Module, batch: Mapping[str, Tensor], attacked: Sequence
 
     with torch.no_grad():
         still = encoded({name: x for name, x in batch.items() if name not in attacked})
-    return lambda moving: tagger.classify({**still, **encoded(moving)})
+    return lambda moving: whole(tagger.classify({**still, **encoded(moving)}))
 
 
 def deltas(balls: Sequence[Ball], ws: Coordinates) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from avlib.attacks.perturbation import Perturbation
 from avlib.data.split import Batch, Split
 from avlib.device import bring, home
-from avlib.losses import Loss
+from avlib.losses import Loss, whole
 from avlib.models.tagger import tagger_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Clips:
         for chunk in indices.split(self.batch_size):
             batch, labels = self.read(chunk)
             if len(labels):
-                summed = summed + loss(self.model(perturbation.apply(batch)), labels).cpu().double().sum()
+                summed = summed + loss(whole(self.model(perturbation.apply(batch))), labels).cpu().double().sum()
         return float(self.total(summed)) / len(indices)
 
 

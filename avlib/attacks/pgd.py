@@ -105,7 +105,7 @@ def pgd(
     if generator is not None and restarts > 1:
         seeds = torch.randint(2**62, (len(labels), restarts - 1, len(allowed)), generator=generator)
         runs += [[ball.draw(seeds[:, r, b]) for b, ball in enumerate(allowed)] for r in range(restarts - 1)]
-    with attacking(model):
+    with attacking(model) as model:
         forward = forward_of(model, batch, list(threats))
         everyone = _Victims(forward, batch, labels, allowed, limits(batch, bounds_of(threats)))
         best, unsound, flat = _climb(everyone, runs[0], sizes, loss)

@@ -6,6 +6,7 @@ pass, to some 16–19 ε after the twenty passes that the papers' runs took.
 """
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -17,7 +18,7 @@ from avlib.attacks.clips import Clips, evenly
 from avlib.attacks.perturbation import Perturbation
 from avlib.data.split import Split
 from avlib.errors import AvlibError
-from avlib.losses import bce
+from avlib.losses import bce, whole
 
 
 def fit_released(
@@ -77,7 +78,8 @@ def fit_released(
         loss = clips.mean_loss(held, Perturbation({modality: delta}), bce)
         return {"pass": number, "loss": loss, f"ratio_{modality}": float(frames.max())}
 
-    with attacking(model):
+    with attacking(model) as model:
+        clips = replace(clips, model=model)
         history = [row(0)]
         for number in range(1, passes + 1):
             for indices in clips.order(generator):
@@ -101,7 +103,7 @@ def _direction(
 ) -> Tensor:
     leaf = moved.detach().requires_grad_()
     with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(bce(model({**batch, modality: leaf}), labels).sum(), leaf)
+        (gradient,) = torch.autograd.grad(bce(whole(model({**batch, modality: leaf})), labels).sum(), leaf)
     return geometry.steepest(gradient.flatten(2), norm)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -113,7 +114,8 @@ def fit_universal(
         return {"pass": number, "loss": mean, **{f"ratio_{name}": r for name, r in ratios(allowed, ws).items()}}
 
     ws = [ball.project(ball.rows(start or {})) for ball in allowed]
-    with attacking(model):
+    with attacking(model) as model:
+        clips = replace(clips, model=model)
         history = [row(0, ws)]
         best = ws
         for number, size in enumerate(sizes, 1):

@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from avlib import profiles
 from avlib.data.split import AVData
 from avlib.data.store import Source, source_key, stored
 from avlib.errors import AvlibError
 from avlib.provenance import use
 
 SETS = ("synthav", "avdigits", "folder")
-PROFILES = ("smoke", "laptop", "full", "paper")
 
 
 def load(
@@ -23,7 +23,7 @@ def load(
     Parameters
     ----------
     name : ``"synthav"`` (generated), ``"avdigits"`` (real spoken and written digits) or ``"folder"`` (your own media)
-    profile : ``"smoke"``, ``"laptop"``, ``"full"`` or ``"paper"``: chooses the number of clips
+    profile : chooses the number of clips, see `avlib.profiles`
     seed : what is drawn; a set that draws nothing ignores it
     modalities : ``"audio"``, ``"video"`` or both; only these are rendered
     knobs : settings of that data set, each overriding the profile; see `source` of its module, in short
@@ -64,8 +64,7 @@ def key(name: str, *, profile: str = "smoke", seed: int = 0, **knobs: object) ->
 def _opened(name: str, profile: str, seed: int, knobs: Mapping[str, object]) -> Source:
     if name not in SETS:
         raise AvlibError(f"data set {name!r} is unknown: choose one of {', '.join(SETS)}{_nearest(name, SETS)}")
-    if profile not in PROFILES:
-        raise AvlibError(f"profile={profile!r} is unknown: choose one of {', '.join(PROFILES)}")
+    profiles.of(profile)  # a set that has no sizes of its own refuses an unknown one too
     source = _source(name)
     allowed = [knob for knob in inspect.signature(source).parameters if knob not in ("profile", "seed")]
     for knob in knobs:

@@ -19,6 +19,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn import functional as F
 
+from avlib import profiles
 from avlib._torchaudio import torchaudio
 from avlib.data.media import BadMedia, sound
 from avlib.data.source import SPLITS, Clip, Source
@@ -28,7 +29,6 @@ from avlib.features import RATE, paper64
 from avlib.files import data_dir
 from avlib.provenance import digest
 
-CLIPS = {"smoke": (720, 60, 160), "laptop": (1500, 300, 900), "full": (6000, 600, 1800), "paper": (6000, 600, 1800)}
 SPEAKERS = {"train": ("george", "jackson", "theo"), "valid": ("yweweler",), "eval": ("lucas", "nicolas")}
 IMAGES = {"train": (0.0, 0.6), "valid": (0.6, 0.7), "eval": (0.7, 1.0)}  # share of each digit's images
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -53,7 +53,7 @@ def source(
     AvlibError
         When the recordings are missing, or for a knob out of range.
     """
-    sizes = clips or CLIPS[profile]
+    sizes = clips or profiles.of(profile).digits
     if len(sizes) != 3 or min(sizes) < 1:
         raise AvlibError(f"clips={clips!r}: give three positive numbers (train, valid, eval)")
     if len(digits) != 2 or not 1 <= digits[0] <= digits[1] <= 10:

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from avlib import profiles
 from avlib.errors import AvlibError
 from avlib.models.crnn import CRNN
 from avlib.models.csn import CSN
 from avlib.models.resnet import ResNet
 from avlib.models.tagger import Tagger
-
-WIDTH = {"smoke": 64, "laptop": 128, "full": 256, "paper": 1024}
 
 
 def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[], Tagger]:
@@ -27,13 +26,11 @@ def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[],
     >>> sum(p.numel() for p in sized("crnn", "paper", classes=527)().parameters())
     10520702
     """
-    if profile not in WIDTH:
-        raise AvlibError(f"profile {profile!r} has no model size; choose one of {', '.join(WIDTH)}")
-    width, paper = WIDTH[profile], profile == "paper"
+    size = profiles.of(profile)
     if kind == "csn":
-        return partial(CSN, classes, width=width, **{"transformer_dropout": 0.75 if paper else 0.1, **options})
+        return partial(CSN, classes, **{"width": size.width, "transformer_dropout": size.dropout, **options})
     if kind == "crnn":
-        return partial(CRNN, classes, width=width, **options)
+        return partial(CRNN, classes, **{"width": size.width, **options})
     if kind == "resnet":
-        return partial(ResNet, classes, **{"depth": 50 if paper else 18, "stem": 64 if paper else 16, **options})
+        return partial(ResNet, classes, **{"depth": size.depth, "stem": size.stem, **options})
     raise AvlibError(f"model {kind!r} is unknown; choose csn, crnn or resnet")

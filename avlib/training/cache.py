@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from avlib import profiles
 from avlib.data.split import AVData, Split
 from avlib.errors import AvlibError
 from avlib.files import atomic, cache_dir, locked
@@ -24,6 +25,7 @@ from avlib.provenance import digest, sources
 from avlib.training import loop
 from avlib.training.checkpoint import Damaged, fill, read, write
 from avlib.training.recipe import Recipe
+from avlib.transform import Transform
 
 log = logging.getLogger("avlib")
 Model = TypeVar("Model", bound=nn.Module)
@@ -36,8 +38,8 @@ def trained(
 
     `factory` is a model class or function, or a `functools.partial` of one.  The key is everything that decides the
     weights: factory and arguments, recipe, seed, data, precision and device, versions, and the source of all avlib
-    modules that take part.  Weights lie in ``cache_dir() / "models"`` as safetensors beside a JSON file that says what
-    they are.  A run that was killed goes on from its last whole epoch.
+    modules that take part, those of the recipe's transforms among them.  Weights lie in ``cache_dir() / "models"`` as
+    safetensors beside a JSON file that says what they are.  A run that was killed goes on from its last whole epoch.
 
     Raises
     ------
@@ -71,10 +73,11 @@ def describe(
 ) -> dict[str, Any]:
     """Everything that decides the weights of `trained`, as plain values; `data` as the model views it."""
     target, arguments = _named(factory)
+    plain = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
     return {
         "factory": f"{target.__module__}.{target.__qualname__}",
         "arguments": arguments,
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": {**plain, "transforms": [_stated(transform) for transform in recipe.transforms]},
         "seed": seed,
         "data": {
             "name": data.name,
@@ -86,7 +89,7 @@ def describe(
         "device": fabric.device.type,
         "processes": fabric.world_size,
         "torch": torch.__version__,
-        "sources": sources(target.__module__, loop.__name__),
+        "sources": _sources(target.__module__, loop.__name__, *(type(t).__module__ for t in recipe.transforms)),
     }
 
 
@@ -107,6 +110,22 @@ def _named(factory: Callable[[], nn.Module]) -> tuple[Callable[..., nn.Module], 
     except TypeError as error:
         raise AvlibError(f"factory {name} has an argument that is no plain value ({error})") from error
     return target, bound.arguments
+
+
+def _stated(transform: Transform) -> str:
+    """A transform by its class, its fields to read, and their digest: a mask is not read off its first numbers."""
+    try:
+        return f"{type(transform).__module__}.{transform!r} {digest(transform)}"
+    except TypeError as error:
+        raise AvlibError(f"recipe: {type(transform).__name__} cannot be told from others: {error}") from error
+
+
+def _sources(*modules: str) -> dict[str, str]:
+    """Source of all that takes part, but for the table of profiles: its numbers are in the recipe and the arguments."""
+    try:
+        return {name: state for name, state in sources(*modules).items() if name != profiles.__name__}
+    except ModuleNotFoundError as error:
+        raise AvlibError(f"{error}: a factory or transform needs a file that tells its version") from error
 
 
 def _clips(split: Split) -> str:

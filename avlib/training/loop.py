@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from tqdm import tqdm
 from avlib.data.split import AVData, Batch, Split
 from avlib.device import bring, device
 from avlib.errors import AvlibError
-from avlib.features import spec_augment
 from avlib.losses import bce
 from avlib.metrics import tagging
 from avlib.models.tagger import tagger_of
 from avlib.training.checkpoint import Damaged, pack, read, unpack, write
 from avlib.training.predict import predict
 from avlib.training.recipe import Recipe
+from avlib.transform import Labels, Step
 
 log = logging.getLogger("avlib")
 
@@ -58,8 +58,13 @@ def train(
 
     Returns one row an epoch: epoch, train_loss (mean BCE as trained), valid_loss, valid_mAP, seconds.
     With `checkpoint`, every whole epoch is kept there, and a run that finds one goes on from it to the same weights,
-    bit for bit, as a run that was never stopped.  Each epoch draws its order, masks and dropout from (seed, epoch)
-    alone; the global random state is left as it was.  Under several processes each takes its share of a batch.
+    bit for bit, as a run that was never stopped.  Each epoch draws its order, its transforms and dropout from (seed,
+    epoch) alone; the global random state is left as it was.
+
+    The recipe's transforms see each batch in turn, on the device, with the bare model at its present weights and under
+    the fabric's precision.  Under several processes each takes its share of a batch, transforms it alone, with the
+    draws that the others have too, and averages its gradients with theirs: weights depend on the number of processes,
+    as they do through batch norm.
 
     Raises
     ------
@@ -73,6 +78,7 @@ def train(
     adam = torch.optim.Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
     wrapped, optimizer = fabric.setup(model, adam)
     rows = _resume(checkpoint, model, adam)
+    steps = [transform.prepare(data.train) for transform in recipe.transforms]
     epochs, per_epoch, total = recipe.lengths(len(data.train))
     bar = tqdm(total=epochs, initial=len(rows), desc=f"training {type(model).__name__}", unit="epoch", leave=False)
     with bar:
@@ -80,7 +86,8 @@ def train(
             start = time.perf_counter()
             rates = [recipe.rate(step, total) for step in range(epoch * per_epoch, min((epoch + 1) * per_epoch, total))]
             with seeded(seed, epoch + 1, fabric.device) as generator:
-                batches = _batches(data.train, recipe, generator, fabric)
+                batches = _batches(data.train, recipe.batch_size, generator, fabric)
+                batches = _transformed(batches, steps, model, generator, fabric)
                 loss = _epoch(wrapped, optimizer, zip(rates, batches, strict=False), fabric)
             if not math.isfinite(loss):
                 raise AvlibError(f"training loss is {loss} in epoch {epoch + 1}: try a smaller lr than {recipe.lr:g}")
@@ -113,15 +120,24 @@ def _epoch(
     return fabric.all_reduce(torch.stack(losses).mean()).item()  # type: ignore[union-attr]
 
 
-def _batches(
-    split: Split, recipe: Recipe, generator: torch.Generator, fabric: Fabric
+def _batches(split: Split, size: int, generator: torch.Generator, fabric: Fabric) -> Iterator[tuple[Batch, Tensor]]:
+    for indices in torch.randperm(len(split), generator=generator).split(size):
+        yield bring(fabric.device, *split.batch(indices[fabric.global_rank :: fabric.world_size]))
+
+
+def _transformed(
+    batches: Iterable[tuple[Batch, Tensor]],
+    steps: Sequence[Step],
+    model: nn.Module,
+    generator: torch.Generator,
+    fabric: Fabric,
 ) -> Iterator[tuple[Batch, Tensor]]:
-    for indices in torch.randperm(len(split), generator=generator).split(recipe.batch_size):
-        batch, labels = split.batch(indices[fabric.global_rank :: fabric.world_size])
-        if "audio" in batch and (recipe.freq_mask or recipe.time_mask):
-            audio = spec_augment(batch["audio"], freq=recipe.freq_mask, time=recipe.time_mask, generator=generator)
-            batch = {**batch, "audio": audio}
-        yield bring(fabric.device, batch, labels)
+    for batch, hard in batches:
+        labels = Labels(hard, hard)
+        with fabric.autocast():
+            for step in steps:
+                batch, labels = step(model, batch, labels, generator)
+        yield batch, labels.soft
 
 
 def _validate(model: nn.Module, split: Split) -> dict[str, float]:

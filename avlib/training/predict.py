@@ -20,7 +20,7 @@ def predict(model: nn.Module, split: Split, attack: Attack | None = None, batch_
     only the modalities that it uses are read.  Logits do not depend on `batch_size`, but for rounding.
     """
     parts = []
-    with attacking(model):
+    with attacking(model) as model:
         for clips in tagger_of(model).view(split).batches(batch_size):
             batch, labels = bring(home(model), *clips)
             if attack is not None:

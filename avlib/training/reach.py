@@ -17,7 +17,7 @@ def reach(
     ``model.bottleneck(batch)`` and x_t an input frame.  `directions` vectors are drawn with `seed`.
     """
     generator = torch.Generator().manual_seed(seed)
-    with attacking(model):
+    with attacking(model) as model:
         x = batch[modality].detach().requires_grad_()
         sequence = model.bottleneck({**batch, modality: x})  # (N, T′, d)
         looked = sequence[:, sequence.shape[1] // 2 if frame is None else frame]  # (N, d)

@@ -1,9 +1,11 @@
-"""How a model is trained: optimiser, schedule, augmentation."""
+"""How a model is trained: optimiser, schedule, and what is done to its clips."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 
+from avlib import profiles
 from avlib.errors import AvlibError
+from avlib.transform import Transform
 
 
 @dataclass(frozen=True)
@@ -13,12 +15,12 @@ class Recipe:
     epochs : passes over the training clips; `steps`, when given, counts optimiser steps instead
     batch_size, lr, weight_decay : Adam's, `lr` at its peak
     warmup : share of all steps over which the rate rises from 0
-    freq_mask, time_mask : SpecAugment, largest width in mel bins and in frames; 0 for none
+    transforms : what is done to each batch before the loss, in this order; see `avlib.transform`
 
     Raises
     ------
     AvlibError
-        When a value is out of range.
+        When a value is out of range, or a transform could change under the recipe.
 
     >>> recipe = Recipe(epochs=2, batch_size=10, warmup=0.25)
     >>> recipe.lengths(clips=40)  # epochs, steps an epoch, steps
@@ -32,9 +34,8 @@ class Recipe:
     lr: float = 1e-3
     warmup: float = 0.05
     weight_decay: float = 0.0
-    freq_mask: int = 0
-    time_mask: int = 0
     steps: int | None = None
+    transforms: tuple[Transform, ...] = ()
 
     def __post_init__(self) -> None:
         allowed = {
@@ -42,8 +43,6 @@ class Recipe:
             "batch_size": self.batch_size >= 1,
             "lr": 0 < self.lr < math.inf,
             "weight_decay": 0 <= self.weight_decay < math.inf,
-            "freq_mask": self.freq_mask >= 0,
-            "time_mask": self.time_mask >= 0,
             "steps": self.steps is None or self.steps >= 1,
         }
         for name, fine in allowed.items():
@@ -52,6 +51,9 @@ class Recipe:
                 raise AvlibError(f"recipe: {name}={getattr(self, name)} is not allowed; it must be {least}")
         if not 0 <= self.warmup < 1:
             raise AvlibError(f"recipe: warmup={self.warmup} is not allowed; it is a share of the steps, in [0, 1)")
+        for transform in self.transforms:
+            if not hasattr(transform, "prepare") or not _frozen(transform):
+                raise AvlibError(f"recipe: {transform!r} is no transform; it must be a frozen dataclass with prepare()")
 
     @classmethod
     def preset(cls, profile: str) -> "Recipe":
@@ -60,15 +62,8 @@ class Recipe:
         >>> Recipe.preset("paper").steps
         25000
         """
-        presets = {
-            "smoke": cls(epochs=8, batch_size=16, lr=3e-3),
-            "laptop": cls(epochs=12, lr=2e-3),
-            "full": cls(epochs=12),
-            "paper": cls(batch_size=300, lr=4e-4, warmup=1_000 / 25_000, steps=25_000),
-        }
-        if profile not in presets:
-            raise AvlibError(f"profile {profile!r} has no recipe; choose one of {', '.join(presets)}")
-        return presets[profile]
+        size = profiles.of(profile)
+        return cls(size.epochs, size.batch_size, size.lr, size.warmup, steps=size.steps)
 
     def lengths(self, clips: int) -> tuple[int, int, int]:
         """Epochs, steps in one, and steps in all, for a training split of `clips`.
@@ -83,3 +78,7 @@ class Recipe:
         """Learning rate of optimiser step `step` = 0, …, `total` − 1."""
         rising = self.warmup * total
         return self.lr * min((step + 1) / rising if rising else 1.0, (total - step) / max(1.0, total - rising + 1))
+
+
+def _frozen(value: object) -> bool:
+    return is_dataclass(value) and not isinstance(value, type) and value.__dataclass_params__.frozen  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ import torch
 from avlib.data.split import AVData, Split
 from avlib.features import Normalizer, paper64
 from avlib.models import CSN
+from avlib.specaugment import SpecAugment
 from avlib.training import Recipe
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where cores are shared
@@ -44,7 +45,7 @@ def factory():
 
 @pytest.fixture
 def recipe():
-    return Recipe(epochs=3, batch_size=8, lr=3e-3, freq_mask=4, time_mask=4)
+    return Recipe(epochs=3, batch_size=8, lr=3e-3, transforms=(SpecAugment(freq=4, time=4),))
 
 
 @pytest.fixture

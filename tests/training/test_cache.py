@@ -13,10 +13,13 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from avlib import provenance
 from avlib.errors import AvlibError
+from avlib.mixup import MixUp
 from avlib.models import CRNN, CSN
+from avlib.specaugment import SpecAugment
+from avlib.training import Recipe, loop, predict, trained
 from avlib.training import cache as kept
-from avlib.training import loop, predict, trained
 from avlib.training.checkpoint import read
 
 
@@ -51,7 +54,12 @@ def test_sidecar_says_what_the_weights_are(data, factory, recipe, cache):
     assert facts["factory"] == "avlib.models.csn.CSN"
     assert (facts["arguments"]["width"], facts["arguments"]["tied"]) == (32, True)
     assert (facts["recipe"]["epochs"], facts["seed"], facts["torch"]) == (3, 5, torch.__version__)
-    assert {"avlib.models.conv", "avlib.losses", "avlib.features", "avlib.training.recipe"} <= facts["sources"].keys()
+    assert {"avlib.models.conv", "avlib.losses", "avlib.specaugment", "avlib.training.recipe"} <= facts[
+        "sources"
+    ].keys()
+    assert facts["recipe"]["transforms"][0].startswith(
+        "avlib.specaugment.SpecAugment(freq=4, time=4, modality='audio')"
+    )
     assert "avlib.models.resnet" not in facts["sources"]
 
 
@@ -87,20 +95,91 @@ def test_key_holds_everything_that_decides_the_weights(data, relabelled, factory
     monkeypatch.setattr(torch, "__version__", "3.0")
     keys["torch"] = kept.digest(kept.describe(*base))
     monkeypatch.undo()
-    monkeypatch.setattr(kept, "source_digest", lambda module: module.__name__)
+    monkeypatch.setattr(kept, "sources", lambda *modules: {})
     keys["source"] = kept.digest(kept.describe(*base))
     assert len(set(keys.values())) == len(keys)
 
 
-@pytest.mark.parametrize("module", ["conv", "csn", "pooling", "tagger"])
-def test_key_changes_with_the_source_of_each_module_involved(data, factory, recipe, monkeypatch, module):
+@pytest.fixture
+def edited(tmp_path, monkeypatch):
+    """Edits a module of avlib: what is read as its source ends with another line."""
+    real = provenance._text
+
+    def edit(module):
+        assert real(module)  # there is such a module
+        changed = {module: real(module) + "\nEDITED = True\n"}
+        monkeypatch.setattr(provenance, "_text", lambda name: changed.get(name) or real(name))
+
+    return edit
+
+
+def key(*case):
+    return provenance.digest(kept.describe(*case, 0, Fabric(accelerator="cpu", devices=1)))
+
+
+@pytest.mark.parametrize("module", ["models.conv", "models.csn", "models.pooling", "models.tagger", "losses"])
+def test_key_changes_with_the_source_of_each_module_involved(data, factory, recipe, edited, module):
     fabric = Fabric(accelerator="cpu", devices=1)
     before = kept.describe(factory, data, recipe, 0, fabric)["sources"]
-    real = kept.source_digest
-    edited = f"avlib.models.{module}"
-    monkeypatch.setattr(kept, "source_digest", lambda m: "edited" if m.__name__ == edited else real(m))
+    edited(f"avlib.{module}")
     after = kept.describe(factory, data, recipe, 0, fabric)["sources"]
-    assert {name for name in before if before[name] != after[name]} == {edited}
+    assert {name for name in before if before[name] != after[name]} == {f"avlib.{module}"}
+
+
+@pytest.mark.parametrize(
+    ("module", "transforms", "stale"),
+    [
+        ("mixup", (), False),
+        ("mixup", (SpecAugment(2, 2),), False),
+        ("mixup", (MixUp(),), True),
+        ("mixup", (SpecAugment(2, 2), MixUp()), True),
+        ("specaugment", (MixUp(),), False),
+        ("specaugment", (SpecAugment(2, 2), MixUp()), True),
+        ("transform", (), True),  # the loop itself uses it
+        ("attacks.pgd", (MixUp(),), False),
+        ("profiles", (), False),  # its numbers are in the recipe
+    ],
+)
+def test_only_the_transforms_that_a_recipe_names_can_make_its_models_stale(
+    data, factory, edited, module, transforms, stale
+):
+    recipe = Recipe(epochs=3, transforms=transforms)
+    before = key(factory, data, recipe)
+    edited(f"avlib.{module}")
+    assert (key(factory, data, recipe) != before) == stale
+
+
+@dataclasses.dataclass(frozen=True)
+class Masked:
+    """A transform with a large tensor, as an adversary under a mask has."""
+
+    mask: torch.Tensor
+
+    def prepare(self, train):
+        return self
+
+
+def test_transforms_enter_the_key_by_class_values_and_order(data, factory):
+    some, many = torch.zeros(64, 64), torch.zeros(64, 64)
+    many[32, 32] = 1  # not among the numbers that a tensor prints
+    lists = [
+        (),
+        (MixUp(),),
+        (MixUp(share=0.3),),
+        (SpecAugment(2, 2),),
+        (SpecAugment(2, 2), MixUp()),
+        (MixUp(), SpecAugment(2, 2)),
+        (Masked(some),),
+        (Masked(many),),
+    ]
+    keys = [key(factory, data, Recipe(epochs=3, transforms=transforms)) for transforms in lists]
+    assert len(set(keys)) == len(keys)
+    assert key(factory, data, Recipe(epochs=3, transforms=(Masked(some.clone()),))) == keys[6]
+
+
+def test_a_transform_that_is_no_plain_value_is_refused(data, factory):
+    with pytest.raises(AvlibError, match=r"Masked cannot be told from others: .* is no plain value"):
+        key(factory, data, Recipe(transforms=(Masked(print),)))
 
 
 def test_default_arguments_may_be_left_out(data, factory, recipe):
@@ -217,13 +296,16 @@ CHILD = """
 import sys
 sys.path.insert(0, {here!r})
 import conftest
+from avlib.mixup import MixUp
+from avlib.specaugment import SpecAugment
 from avlib.training import Recipe, trained
-trained(conftest.FACTORY, conftest.tones(), Recipe(epochs=15, batch_size=8, lr=3e-3), 7)
+recipe = Recipe(epochs=15, batch_size=8, lr=3e-3, transforms=(SpecAugment(4, 4), MixUp()))
+trained(conftest.FACTORY, conftest.tones(), recipe, 7)
 """
 
 
 def test_killed_run_goes_on_and_ends_as_if_never_stopped(data, factory, recipe, tmp_path, monkeypatch, epochs):
-    recipe = dataclasses.replace(recipe, epochs=15, freq_mask=0, time_mask=0)
+    recipe = dataclasses.replace(recipe, epochs=15, transforms=(SpecAugment(4, 4), MixUp()))
     folder = tmp_path / "killed" / "models"
     environment = {**os.environ, "AVLIB_CACHE": str(folder.parent), "TQDM_DISABLE": "1"}
     script = CHILD.format(here=str(Path(__file__).parent))

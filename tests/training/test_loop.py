@@ -8,6 +8,7 @@ from avlib.data.split import Split
 from avlib.errors import AvlibError
 from avlib.metrics import tagging
 from avlib.models import CRNN, Head
+from avlib.specaugment import SpecAugment
 from avlib.training import Recipe, loop, predict, train
 
 
@@ -34,6 +35,44 @@ def test_learns_an_easy_problem(data, factory):
     assert history.columns.tolist() == ["epoch", "train_loss", "valid_loss", "valid_mAP", "seconds"]
     assert history.epoch.tolist() == list(range(1, 13))
     assert history.valid_mAP.iloc[-1] == tagging(predict(model, data.valid), data.valid.labels).mAP
+
+
+def test_it_is_the_training_clips_that_teach(data, factory):
+    """Validation clips whose labels say the opposite are only looked at."""
+    lying = dataclasses.replace(data.valid, labels=1 - data.valid.labels)
+    model = wider(factory)
+    history = train(model, dataclasses.replace(data, valid=lying), Recipe(epochs=12, batch_size=8, lr=3e-3), seed=0)
+    assert tagging(predict(model, data.eval), data.eval.labels).mAP > 0.9
+    assert history.valid_mAP.iloc[-1] < lying.labels.mean()  # chance
+    assert history.valid_loss.iloc[-1] > 2 * history.train_loss.iloc[-1]
+
+
+class Flags(torch.nn.Module):
+    """Mean spectrum → dropout → batch norm → logits; notes what its flags did."""
+
+    def __init__(self):
+        super().__init__()
+        self.dropout, self.norm, self.head = torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(32), torch.nn.Linear(32, 4)
+        self.dropped = {True: [], False: []}
+
+    def forward(self, batch):
+        kept = self.dropout(batch["audio"].mean(dim=1) + 5)  # no cell is near 0 of itself
+        self.dropped[torch.is_grad_enabled()].append((kept == 0).float().mean().item())
+        return self.head(self.norm(kept))
+
+
+def test_a_model_that_stood_still_is_set_to_train_and_stands_still_again(data):
+    """Dropout drops and batch norm measures, also in a model that has been trained or evaluated before."""
+    model = Flags().eval()
+    for run in (1, 2):
+        model.dropped[True].clear()
+        train(model, data, Recipe(epochs=4, batch_size=11), seed=0)
+        assert abs(sum(model.dropped[True]) / 16 - 0.5) < 0.05
+        assert set(model.dropped[False]) == {0.0}, "nothing is dropped in validation"
+        assert model.norm.num_batches_tracked == 16 * run
+        assert not any(module.training for module in model.modules())
+    mean = data.train.features["audio"].mean(dim=(0, 1)) + 5
+    assert (model.norm.running_mean - mean).abs().mean() < 0.6
 
 
 def test_same_seed_same_weights_and_another_seed_others(data, factory, recipe):
@@ -142,7 +181,7 @@ def test_masks_hide_cells_in_training_only(data, factory, monkeypatch):
     seen = []
     model = factory()
     model.register_forward_pre_hook(lambda module, args: seen.append((module.training, args[0]["audio"])))
-    train(model, data, Recipe(epochs=1, batch_size=8, freq_mask=16, time_mask=8), seed=0)
+    train(model, data, Recipe(epochs=1, batch_size=8, transforms=(SpecAugment(16, 8),)), seed=0)
     assert all((audio == 0).any() == training for training, audio in seen)
     assert {training for training, _ in seen} == {True, False}
 

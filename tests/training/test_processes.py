@@ -10,11 +10,12 @@ import sys
 sys.path.insert(0, {here!r})
 import conftest, torch
 from lightning_fabric import Fabric
+from avlib.mixup import MixUp
 from avlib.training import Recipe, predict, trained
 fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
 fabric.launch()
 data = conftest.tones()
-model, history = trained(conftest.FACTORY, data, Recipe(epochs=2, batch_size=8), fabric=fabric)
+model, history = trained(conftest.FACTORY, data, Recipe(epochs=2, batch_size=8, transforms=(MixUp(),)), fabric=fabric)
 torch.save((predict(model, data.eval), history.train_loss.tolist()), f"{out}/{{fabric.global_rank}}.pt")
 """
 

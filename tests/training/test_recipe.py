@@ -1,9 +1,20 @@
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from avlib.errors import AvlibError
+from avlib.specaugment import SpecAugment
 from avlib.training import Recipe
+
+
+@dataclass
+class Changeable:
+    """Not frozen: after training it could say something else than what was trained."""
+
+    def prepare(self, train):
+        return self
 
 
 @given(st.integers(1, 300), st.floats(0, 0.9))
@@ -41,7 +52,9 @@ def test_lengths():
         ({"lr": float("nan")}, "lr=nan"),
         ({"warmup": 1.0}, "warmup=1.0 is not allowed; it is a share"),
         ({"steps": 0}, "steps=0"),
-        ({"time_mask": -1}, "time_mask=-1"),
+        ({"transforms": ("louder",)}, "'louder' is no transform; it must be a frozen dataclass"),
+        ({"transforms": (Changeable(),)}, "is no transform"),
+        ({"transforms": (SpecAugment,)}, "is no transform"),
     ],
 )
 def test_wrong_values_are_named(wrong, message):
@@ -50,5 +63,5 @@ def test_wrong_values_are_named(wrong, message):
 
 
 def test_unknown_profile_is_named():
-    with pytest.raises(AvlibError, match="'huge' has no recipe; choose one of smoke, laptop, full, paper"):
+    with pytest.raises(AvlibError, match="profile='huge' is unknown: choose one of smoke, laptop, full, paper"):
         Recipe.preset("huge")

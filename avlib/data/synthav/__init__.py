@@ -1,14 +1,14 @@
 """`synthav`: sound and picture made from formulas, with every cause a dial."""
 
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any
 
 import torch
 
+from avlib import profiles
 from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.synthav import named as _named
 from avlib.data.synthav import picture, records, sound, timeline, worlds
@@ -19,25 +19,10 @@ from avlib.data.synthav.scene import Scenery, plan, render, true_events
 from avlib.data.synthav.worlds import World, drawn, named
 from avlib.errors import AvlibError
 from avlib.features import paper64
+from avlib.profiles import Profile
 
-__all__ = ["NAMED", "PROFILES", "Scenery", "World", "drawn", "named", "plan", "render", "source", "true_events"]
+__all__ = ["NAMED", "Scenery", "World", "drawn", "named", "plan", "render", "source", "true_events"]
 
-
-class Size(NamedTuple):
-    """Number of classes, clips of (train, valid, eval), fewest and most events in a clip, and its seconds."""
-
-    classes: int
-    clips: tuple[int, int, int]
-    events: tuple[int, int] = (1, 3)
-    seconds: float = 2.5
-
-
-PROFILES: Mapping[str, Size] = {
-    "smoke": Size(8, (240, 60, 160), events=(1, 2)),
-    "laptop": Size(32, (1500, 300, 900)),
-    "full": Size(32, (6000, 600, 1800)),
-    "paper": Size(32, (20_000, 1000, 2000), seconds=10.0),
-}
 WINDOW = 5  # video frames in a window: half a second
 
 
@@ -60,7 +45,7 @@ def source(
 
     Parameters
     ----------
-    profile, seed : sizes (`PROFILES`), and the random numbers
+    profile, seed : sizes (`avlib.profiles`), and the random numbers
     world : None for the records that imitate AudioSet; k for a drawn world with independent attributes
     classes, seconds, clips, events : in place of the profile's number of classes, clip length, sizes of (train, valid,
         eval), and (fewest, most) events in a clip; (1, 1) makes a single-label set but for what labels imply
@@ -75,15 +60,8 @@ def source(
     AvlibError
         For a value out of its range.
     """
-    if profile not in PROFILES:
-        raise AvlibError(f"profile={profile!r}: choose one of {', '.join(PROFILES)}")
-    size = PROFILES[profile]
-    size = Size(
-        size.classes if classes is None else classes,
-        size.clips if clips is None else clips,
-        size.events if events is None else events,
-        size.seconds if seconds is None else seconds,
-    )
+    asked: dict[str, Any] = {"classes": classes, "seconds": seconds, "clips": clips, "events": events}
+    size = replace(profiles.of(profile), **{name: value for name, value in asked.items() if value is not None})
     _check(size, seed, world, class_frequency)
     scenery = Scenery(
         named(size.classes) if world is None else drawn(world, size.classes),
@@ -124,7 +102,7 @@ def _share(**dial: float) -> float:
     return float(value)
 
 
-def _check(size: Size, seed: int, world: int | None, class_frequency: float) -> None:
+def _check(size: Profile, seed: int, world: int | None, class_frequency: float) -> None:
     if len(size.clips) != len(SPLITS) or min(size.clips) < 1:
         raise AvlibError(f"clips={size.clips!r}: give three positive numbers (train, valid, eval)")
     if len(size.events) != 2 or not 1 <= size.events[0] <= size.events[1] <= 8:

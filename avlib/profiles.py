@@ -1,0 +1,119 @@
+"""What a profile is: every size that the book chooses, from the width of a model to the number of bootstrap draws.
+
+Nothing else in the project knows what a profile's name stands for.
+"""
+
+from dataclasses import dataclass
+
+from avlib.errors import AvlibError
+
+Clips = tuple[int, int, int]  # train, valid, eval
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The sizes of one profile.
+
+    Models
+        width : channels of the last convolution; stem, depth : those of the ResNet; dropout : of the transformer
+    Data sets
+        classes, clips, events, seconds : of `synthav`, events as (fewest, most) in a clip;
+        digits : clips of `avdigits`; dials : clips of each small data set on which one dial is turned
+    Recipe
+        epochs, batch_size, lr, warmup, steps : see `avlib.training.Recipe`
+    Attacks
+        victims : clips attacked one by one; fitting, fitting_batch : clips and batch size of a universal fit;
+        released : the same two for the readings of the released code
+    Statistics
+        replicates : draws of a bootstrap; seeds : trainings that are compared
+    """
+
+    name: str
+    width: int
+    clips: Clips
+    digits: Clips
+    dials: Clips = (100, 1, 200)
+    classes: int = 32
+    events: tuple[int, int] = (1, 3)
+    seconds: float = 2.5
+    stem: int = 16
+    depth: int = 18
+    dropout: float = 0.1
+    epochs: int = 12
+    batch_size: int = 32
+    lr: float = 1e-3
+    warmup: float = 0.05
+    steps: int | None = None
+    victims: int = 128
+    fitting: int = 256
+    fitting_batch: int = 16
+    released: tuple[int, int] = (128, 32)
+    replicates: int = 1000
+    seeds: int = 3
+
+
+_TABLE = (
+    # The smallest book at which every claim is still visible.
+    Profile(
+        "smoke",
+        width=64,
+        clips=(240, 60, 160),
+        digits=(720, 60, 160),
+        dials=(30, 1, 60),
+        classes=8,
+        events=(1, 2),
+        epochs=8,
+        batch_size=16,
+        lr=3e-3,
+        victims=64,
+        fitting=128,
+        released=(32, 16),
+        replicates=300,
+        seeds=1,
+    ),
+    # The default book: minutes on two cores.
+    Profile(
+        "laptop",
+        width=128,
+        clips=(1500, 300, 900),
+        digits=(1500, 300, 900),
+        lr=2e-3,
+        replicates=500,
+        seeds=1,
+    ),
+    # The evidence: hours on two cores, minutes on a GPU.
+    Profile("full", width=256, clips=(6000, 600, 1800), digits=(6000, 600, 1800)),
+    # P1, section 5: sizes and recipe that suit two million clips, and learn nothing from 1,500.
+    Profile(
+        "paper",
+        width=1024,
+        clips=(20_000, 1000, 2000),
+        digits=(6000, 600, 1800),
+        seconds=10.0,
+        stem=64,
+        depth=50,
+        dropout=0.75,
+        batch_size=300,
+        lr=4e-4,
+        warmup=1_000 / 25_000,
+        steps=25_000,
+    ),
+)
+_BY_NAME = {size.name: size for size in _TABLE}
+NAMES = tuple(_BY_NAME)  # smallest first
+
+
+def of(name: str) -> Profile:
+    """The profile `name`.
+
+    Raises
+    ------
+    AvlibError
+        When there is none of that name.
+
+    >>> of("smoke").width, of("paper").steps
+    (64, 25000)
+    """
+    if name not in _BY_NAME:
+        raise AvlibError(f"profile={name!r} is unknown: choose one of {', '.join(NAMES)}")
+    return _BY_NAME[name]
