@@ -1,8 +1,8 @@
 """Metrics of clean and attacked taggers: tagging, ranking, robustness, and intervals for all of them."""
 
-from avlib.metrics.bootstrap import Interval, bootstrap, interval, paired
-from avlib.metrics.ranking import lwlrap, top_label_lost
-from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, drop_rate, shift_share
+from avlib.metrics.bootstrap import Interval, bootstrap, bootstrap_each, interval, paired, paired_each
+from avlib.metrics.clipwise import lwlrap, top_label_lost
+from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, shift_share
 from avlib.metrics.summary import logit_slope, summary
 from avlib.metrics.tagging import Tagging, dprime, max_ap_given_auc, tagging
 
@@ -11,16 +11,17 @@ __all__ = [
     "Interval",
     "Tagging",
     "bootstrap",
+    "bootstrap_each",
     "broken_share",
     "class_shift",
     "decompose",
     "dprime",
-    "drop_rate",
     "interval",
     "logit_slope",
     "lwlrap",
     "max_ap_given_auc",
     "paired",
+    "paired_each",
     "shift_share",
     "summary",
     "tagging",

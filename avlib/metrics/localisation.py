@@ -1,6 +1,6 @@
 """Does a model look where the event is?  Attention over time against the true onsets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -71,23 +71,30 @@ def attention_inside(weights: Tensor, labels: Tensor, inside: Tensor) -> tuple[d
 def mean_of_pairs(values: Array, counted: Flags, weights: Array) -> Array:
     """Mean of `values` (N, C) over the `counted` pairs of clip and class: a statistic for `bootstrap` and `paired`.
 
-    NaN where no pair is counted.
+    (1, R) for weights (N, R), NaN where no pair is counted.
     """
-    total, pairs = (weights.T @ (part * counted).sum(axis=1) for part in (values, np.ones_like(values)))
-    return np.divide(total, pairs, out=np.full(len(total), np.nan), where=pairs > 0)
+    total, pairs = ((part * counted).sum(axis=1)[None] @ weights for part in (values, np.ones_like(values)))
+    return np.divide(total, pairs, out=np.full(total.shape, np.nan), where=pairs > 0)
 
 
 def located(
-    data: AVData, split: Split, weights: Mapping[str, Tensor], edges: Mapping[str, Tensor], replicates: int = 400
+    data: AVData,
+    split: Split,
+    weights: Mapping[str, Sequence[Tensor]],
+    edges: Mapping[str, Tensor],
+    replicates: int = 400,
 ) -> tuple[pd.DataFrame, dict[str, Interval]]:
     """`attention_inside` of each model's weights, in the mean over the pairs of clip and class that count.
 
-    A table with the columns model, whose, value, low, high; and for each model the paired difference between the
-    attention of the class and of absent classes.
+    `weights` has (N, T′, C) for each training seed of a model.  A table with the columns model, whose, value, low,
+    high; and for each model the paired difference between the attention of the class and of absent classes.
     """
     rows, gains = [], {}
-    for name, each in weights.items():
-        shares, counted = attention_inside(each, split.labels, occupied(data, split, edges[name]))
+    for name, seeds in weights.items():
+        inside = occupied(data, split, edges[name])
+        found = [attention_inside(each, split.labels, inside) for each in seeds]
+        counted = found[0][1]  # a matter of the clips alone
+        shares = {whose: torch.stack([share[whose] for share, _ in found]) for whose in found[0][0]}
         for whose, share in shares.items():
             mean = bootstrap(share, counted, mean_of_pairs, replicates=replicates)
             rows.append((name, whose, mean.value, mean.low, mean.high))

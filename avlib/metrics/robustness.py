@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from avlib.errors import AvlibError
-from avlib.metrics.ranking import lwlrap, top_label_lost
+from avlib.metrics.clipwise import lwlrap, top_label_lost
 from avlib.metrics.tagging import Array, ArrayLike, arrays, tagging
 
 Broken = Callable[[Tensor, Tensor], Tensor]  # (logits, labels) -> (N,) booleans
@@ -24,21 +24,6 @@ def broken_share(logits: ArrayLike, labels: ArrayLike, broken: Broken = top_labe
     labelled = truth.any(axis=1)
     flags = broken(torch.from_numpy(values[labelled]), torch.from_numpy(truth[labelled].astype(values.dtype)))
     return float(flags.double().mean())
-
-
-def drop_rate(clean: ArrayLike, attacked: ArrayLike, chance: ArrayLike | float = 0.0, minimum: float = 0.1) -> Array:
-    """Performance drop rate of each class: (clean − attacked) / (clean − chance).
-
-    With chance 0 it is P2's (section 7.3), where a class at AP .05 and prevalence .04 cannot drop by more than 20 %.
-    With the prevalence π as `chance` it is the drop of the chance-corrected (AP − π)/(1 − π): 1 means down to chance.
-    NaN where clean is not above both `minimum` and chance: the rate of a class that was never found is noise.
-
-    >>> drop_rate(np.array([0.6, 0.05]), np.array([0.3, 0.02]), chance=0.1)
-    array([0.6, nan])
-    """
-    before, after, floor = (np.asarray(values, dtype=np.float64) for values in (clean, attacked, chance))
-    found = before > np.maximum(minimum, floor)
-    return np.divide(before - after, before - floor, out=np.full_like(before, np.nan), where=found)
 
 
 def class_shift(clean: ArrayLike, attacked: ArrayLike) -> Array:

@@ -17,13 +17,16 @@ def summary(logits: Tensor, labels: Tensor, replicates: int = 300) -> dict[str, 
     (['mAP', 'AUC', 'd′', 'lwlrap', 'broken'], '0.000 [0.000, 0.000]')
     """
     scored = tagging(logits, labels)
-    whole = bootstrap(logits, labels, "top1", replicates=replicates)
+
+    def resampled(statistic: str) -> Interval:
+        return bootstrap(logits, labels, statistic, replicates=replicates)
+
     return {
-        "mAP": bootstrap(logits, labels, "mAP", replicates=replicates),
+        "mAP": resampled("mAP"),
         "AUC": scored.auc,
         "d′": scored.dprime,
-        "lwlrap": bootstrap(logits, labels, "lwlrap", replicates=replicates),
-        "broken": Interval(1 - whole.value, 1 - whole.high, 1 - whole.low, whole.level, 1 - whole.replicates),
+        "lwlrap": resampled("lwlrap"),
+        "broken": resampled("broken"),
     }
 
 
@@ -31,12 +34,15 @@ def logit_slope(clean: Tensor, attacked: Tensor) -> float:
     """Slope of the line through attacked against clean logits (N, C) of each class, in the mean over the classes.
 
     Σ_i (z_ic − z̄_c)(z′_ic − z̄′_c) / Σ_i (z_ic − z̄_c)².  1 where every clip of a class was shifted alike, 0 where the
-    logit no longer depends on what it was.
+    logit no longer depends on what it was.  A class whose clean logit is the same for all clips has no slope and is left
+    out; NaN when there is no other.
 
     >>> import torch
     >>> z = torch.tensor([[0.0], [1.0], [2.0]])
     >>> logit_slope(z, z + 5), logit_slope(z, torch.full((3, 1), 5.0))
     (1.0, 0.0)
     """
-    before, after = (z.double() - z.double().mean(dim=0) for z in (clean, attacked))
+    varies = clean.amax(dim=0) > clean.amin(dim=0)
+    before, after = (z[:, varies].double() for z in (clean, attacked))
+    before, after = before - before.mean(dim=0), after - after.mean(dim=0)
     return float(((before * after).sum(dim=0) / before.square().sum(dim=0)).mean())

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from avlib.metrics.ranking import label_precisions, top_label_lost
+from avlib.metrics.clipwise import label_precisions, top_label_lost
 from avlib.metrics.tagging import Array, Flags, dprime
 
-# (scores (N, C), labels (N, C), weights (N, R)) -> (R,), the statistic under each of the R columns of weights.
+# (scores (N, C), labels (N, C), weights (N, R)) -> (K, R): K numbers under each of the R columns of weights.  K is 1 for
+# what is one number for all classes, and C for what each class has one of.
 Statistic = Callable[[np.ndarray, Flags, Array], Array]
 
 
@@ -50,37 +51,60 @@ def _before(weights: Array, ends: np.ndarray) -> Array:
 
 
 def _mean_of_counted(values: Array) -> Array:
-    """Mean over the classes (C, R) that are not NaN; NaN where there is none."""
-    counted = np.isfinite(values).sum(axis=0)
-    return np.divide(np.nansum(values, axis=0), counted, out=np.full(len(counted), np.nan), where=counted > 0)
+    """Mean (1, R) over the classes (C, R) that are not NaN; NaN where there is none."""
+    counted = np.isfinite(values).sum(axis=0, keepdims=True)
+    total = np.nansum(values, axis=0, keepdims=True)
+    return np.divide(total, counted, out=np.full(counted.shape, np.nan), where=counted > 0)
+
+
+def ap_by_class(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """AP of every class under each column of weights, (C, R)."""
+    return weighted_ap_auc(scores, labels, weights)[0]
+
+
+def auc_by_class(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """AUC of every class, as `ap_by_class`."""
+    return weighted_ap_auc(scores, labels, weights)[1]
 
 
 def mean_ap(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
-    """Macro mAP under each column of weights, over the classes that have both kinds of clips there."""
-    return _mean_of_counted(weighted_ap_auc(scores, labels, weights)[0])
+    """Macro mAP (1, R) under each column of weights, over the classes that have both kinds of clips there."""
+    return _mean_of_counted(ap_by_class(scores, labels, weights))
 
 
 def mean_auc(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
     """Macro AUC, as `mean_ap`."""
-    return _mean_of_counted(weighted_ap_auc(scores, labels, weights)[1])
+    return _mean_of_counted(auc_by_class(scores, labels, weights))
 
 
 def mean_dprime(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
-    """d′ of the macro AUC."""
-    return dprime(mean_auc(scores, labels, weights))
+    """d′ of the macro AUC, kept finite: an AUC of 1 counts as 1 − h, and one of 0 as h.
+
+    The least that an imperfect macro AUC is away from 1 is one tie in the class with most pairs, 1 / (2·C·P·Q).  h is
+    half of that, as for a hit rate of 1 in Macmillan and Creelman, Detection Theory (2005), chapter 1: from so many
+    pairs no more can be told.
+    """
+    positives = labels.sum(axis=0)
+    pairs = positives * (len(labels) - positives)
+    h = 1 / (4 * max(1, np.count_nonzero(pairs) * pairs.max(initial=0)))
+    return dprime(np.clip(mean_auc(scores, labels, weights), h, 1 - h))
 
 
 def mean_lwlrap(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
-    """lwlrap, a ratio of two sums over clips."""
-    sums, counts = label_precisions(scores, labels)
-    return (sums @ weights) / (counts @ weights)
+    """lwlrap (1, R), a ratio of two sums over clips."""
+    return _ratio(*label_precisions(scores, labels), weights)
 
 
-def top1(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
-    """Share of the clips with a label whose top-scored class is one."""
-    labelled = labels.any(axis=1)
+def broken(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """Share (1, R) of the clips with a label whose top-scored class is none of them."""
     lost = top_label_lost(torch.from_numpy(scores), torch.from_numpy(labels)).numpy()
-    return ((labelled & ~lost) @ weights) / (labelled @ weights)
+    return _ratio(lost, labels.any(axis=1), weights)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray, weights: Array) -> Array:
+    """Σ part / Σ whole over the clips, (1, R); NaN where the whole is 0."""
+    above, below = part[None] @ weights, whole[None] @ weights
+    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
 
 
 STATISTICS: dict[str, Statistic] = {
@@ -88,5 +112,7 @@ STATISTICS: dict[str, Statistic] = {
     "auc": mean_auc,
     "dprime": mean_dprime,
     "lwlrap": mean_lwlrap,
-    "top1": top1,
+    "broken": broken,
+    "ap_by_class": ap_by_class,
+    "auc_by_class": auc_by_class,
 }

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avlib.errors import AvlibError
-from avlib.metrics import bootstrap, interval, lwlrap, paired, tagging
+from avlib.metrics import bootstrap, bootstrap_each, dprime, interval, lwlrap, paired, paired_each, tagging
 from avlib.metrics.weighted import STATISTICS, weighted_ap_auc
 
 
@@ -39,14 +39,15 @@ def test_the_value_is_the_metric_of_all_clips(name):
     scores, labels = sample(0)
     result = tagging(scores, labels)
     direct = {"mAP": result.mAP, "auc": result.auc, "dprime": result.dprime, "lwlrap": lwlrap(scores, labels)}
-    direct["top1"] = labels[np.arange(150), scores.argmax(axis=1)][labels.any(axis=1)].mean()
-    found = bootstrap(scores, labels, name, replicates=20)
-    assert found.value == pytest.approx(direct[name], abs=1e-12)
-    assert found.low < found.value < found.high
+    direct["broken"] = 1 - labels[np.arange(150), scores.argmax(axis=1)][labels.any(axis=1)].mean()
+    direct |= {"ap_by_class": result.per_class["AP"], "auc_by_class": result.per_class["AUC"]}
+    found = bootstrap_each(scores, labels, name, replicates=20)
+    assert [one.plain for one in found] == pytest.approx(np.atleast_1d(direct[name]), abs=1e-12)
+    assert all(one.low < one.value < one.high for one in found)
 
 
 def accuracy(scores, labels, weights):
-    return (labels[:, 0] @ weights) / weights.sum(axis=0)
+    return labels.T[:1] @ weights / weights.sum(axis=0)
 
 
 def test_a_95_percent_interval_covers_a_known_probability():
@@ -79,10 +80,10 @@ def test_pairing_removes_the_luck_of_the_clips():
     scores, labels = sample(5)
     slightly_worse = scores + 0.1 * np.random.default_rng(6).normal(size=scores.shape)
     alone, difference = bootstrap(scores, labels), paired(scores, slightly_worse, labels)
-    assert difference.value == pytest.approx(tagging(scores, labels).mAP - tagging(slightly_worse, labels).mAP)
+    assert difference.plain == pytest.approx(tagging(scores, labels).mAP - tagging(slightly_worse, labels).mAP)
     assert difference.high - difference.low < (alone.high - alone.low) / 2
     nothing = paired(scores, scores, labels)
-    assert (nothing.low, nothing.value, nothing.high) == (0, 0, 0)
+    assert (nothing.low, nothing.value, nothing.plain, nothing.high) == (0, 0, 0, 0)
 
 
 def test_seeds_that_differ_widen_the_interval_and_equal_ones_do_not():
@@ -95,7 +96,8 @@ def test_seeds_that_differ_widen_the_interval_and_equal_ones_do_not():
     assert width[1] == pytest.approx(width[0], rel=0.15)  # clips are drawn once for all seeds
     assert width[2] > 1.5 * width[0]
     means = [tagging(scores + k * noise, labels).mAP for k in (0, 0.7, 1.5)]
-    assert spread.value == pytest.approx(np.mean(means))
+    assert spread.plain == pytest.approx(np.mean(means))
+    assert (spread.seeds, spread.clips) == (3, 2000)
 
 
 def test_the_generator_decides_and_the_chunk_size_does_not(monkeypatch):
@@ -127,8 +129,68 @@ def test_resamples_without_positives_are_left_out():
     assert math.isnan(nothing.low)
 
 
-def test_shares_stay_within_0_and_1():
-    assert interval(0.99, np.linspace(0.9, 1, 50), bounds=(0, 1)).high == 1
+@given(
+    st.floats(0, 1),
+    st.lists(st.floats(-1, 2) | st.sampled_from([np.nan, np.inf, -np.inf]), min_size=1, max_size=30),
+    st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf)]),
+)
+def test_what_is_printed_lies_in_its_interval_and_within_its_bounds(plain, replicates, bounds):
+    found = interval(plain, np.array(replicates), bounds=bounds)
+    if np.isfinite(replicates).any():
+        assert bounds[0] <= found.low <= found.value <= found.high <= bounds[1]
+    else:
+        assert np.isnan([found.low, found.value, found.high]).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.floats(-1, 8), st.sampled_from(sorted(STATISTICS)))
+def test_it_does_so_for_every_measure_from_useless_scores_to_perfect_ones(seed, signal, name):
+    generator = np.random.default_rng(seed)
+    labels = generator.random((40, 3)) < 0.2
+    scores = generator.normal(size=(2, 40, 3)) + signal * labels
+    for found in (
+        *bootstrap_each(scores, labels, name, replicates=20),
+        *paired_each(scores, -scores, labels, name, replicates=20),
+    ):
+        assert math.isnan(found.plain) or found.low <= found.value <= found.high
+        assert math.isfinite(found.value) or math.isnan(found.plain)
+
+
+def test_at_the_shape_of_audioset_the_corrected_value_lies_in_the_interval_that_leaves_out_the_plain_one():
+    generator = np.random.default_rng(12)
+
+    def scored(clips, classes, positives):
+        labels = generator.random((clips, classes)).argsort(axis=0) < positives
+        return generator.normal(size=labels.shape) + labels, labels
+
+    truth = tagging(*scored(80_000, 3, 2400)).mAP
+    for _ in range(3):
+        found = bootstrap(*scored(2000, 300, 60), replicates=40)
+        assert found.low <= found.value <= found.high < found.plain
+        assert abs(found.value - truth) < abs(found.plain - truth) / 2
+
+
+def test_all_classes_are_scored_on_one_set_of_draws():
+    scores, labels = sample(13)
+    each, mean = bootstrap_each(scores, labels, replicates=40), bootstrap(scores, labels, replicates=40)
+    assert mean.replicates == pytest.approx(np.mean([one.replicates for one in each], axis=0), abs=1e-12)
+    gaps, gap = (take(scores, -scores, labels, replicates=40) for take in (paired_each, paired))
+    assert gap.value == pytest.approx(np.mean([one.value for one in gaps]), abs=1e-12)
+
+
+@pytest.mark.parametrize("signal", [4.0, 20.0])  # some replicates rank perfectly, and all of them
+def test_dprime_near_its_ceiling_is_finite(signal):
+    scores, labels = sample(14, clips=60, classes=2, signal=signal)
+    perfect = bootstrap(scores, labels, "auc", replicates=200).replicates == 1
+    assert perfect.any()
+    found, gap = (
+        bootstrap(scores, labels, "dprime", replicates=200),
+        paired(scores, -scores, labels, "dprime", replicates=200),
+    )
+    assert np.isfinite([found.plain, found.low, found.value, found.high, gap.low, gap.high]).all()
+    assert found.plain > 3
+    least_tie = 1 / (2 * 2 * (labels.sum(axis=0) * (~labels).sum(axis=0)).max())
+    assert found.replicates.max() > dprime(1 - least_tie)  # perfect is more than almost perfect
 
 
 def test_unknown_statistics_and_unequal_seeds_are_refused():
@@ -137,3 +199,11 @@ def test_unknown_statistics_and_unequal_seeds_are_refused():
         bootstrap(scores, labels, "f1")
     with pytest.raises(AvlibError, match="scores of 1 and 2 seeds"):
         paired(scores, np.stack([scores, scores]), labels)
+
+
+def test_a_statistic_of_many_numbers_is_not_one_interval():
+    scores, labels = sample(11)
+    with pytest.raises(AvlibError, match="'ap_by_class' gives 5 numbers: take bootstrap_each"):
+        bootstrap(scores, labels, "ap_by_class", replicates=3)
+    with pytest.raises(AvlibError, match=r"statistic <lambda> gives shape \(1,\): \(K, replicates\) is needed"):
+        bootstrap(scores, labels, lambda scores, labels, weights: weights.sum(axis=0), replicates=3)

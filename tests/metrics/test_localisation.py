@@ -88,9 +88,9 @@ def test_the_shortest_event_is_one_that_is_heard_and_labelled():
 def test_the_mean_over_pairs_is_resampled_by_clips():
     values = np.array([[1.0, 0.0], [0.0, 0.5], [0.25, 0.25]])
     counted = np.array([[1, 0], [0, 1], [1, 1]])
-    assert bootstrap(values, counted, mean_of_pairs, replicates=10).value == pytest.approx(0.5)
+    assert bootstrap(values, counted, mean_of_pairs, replicates=10).plain == pytest.approx(0.5)
     twice = mean_of_pairs(values, counted.astype(bool), np.array([[2.0], [1.0], [0.0]]))
-    assert twice == pytest.approx(2.5 / 3)
+    assert twice == pytest.approx(np.array([[2.5 / 3]]))
 
 
 def test_a_model_that_looks_at_its_events_gains_and_one_that_looks_evenly_does_not():
@@ -99,7 +99,7 @@ def test_a_model_that_looks_at_its_events_gains_and_one_that_looks_evenly_does_n
     inside = occupied(data, split, EDGES)
     keen = torch.softmax(9 * inside, dim=1)
     table, gains = located(
-        data, split, {"keen": keen, "even": torch.full_like(keen, 0.25)}, dict.fromkeys(("keen", "even"), EDGES)
+        data, split, {"keen": [keen], "even": [torch.full_like(keen, 0.25)]}, dict.fromkeys(("keen", "even"), EDGES)
     )
     assert gains["keen"].low > 0.3
     assert gains["even"].value == pytest.approx(0)
@@ -109,6 +109,19 @@ def test_a_model_that_looks_at_its_events_gains_and_one_that_looks_evenly_does_n
 def test_without_onsets_everything_that_is_located_is_unknown():
     data, split = clips((Event(0, 0.0, 1.0),), (Event(1, 0.0, 1.0),))
     split = replace(split, events=None, labels=torch.eye(3)[:2])
-    table, gains = located(data, split, {"even": torch.full((2, 4, 3), 0.25)}, {"even": EDGES})
+    table, gains = located(data, split, {"even": [torch.full((2, 4, 3), 0.25)]}, {"even": EDGES})
     assert table["value"].isna().all()
     assert np.isnan([gains["even"].value, gains["even"].low]).all()
+
+
+def test_the_table_takes_every_training():
+    data, split = clips(*((Event(0, float(i % 3), float(i % 3) + 1),) for i in range(12)))
+    split = replace(split, labels=torch.tensor([[1.0, 0, 0]] * 12))
+    keen = torch.softmax(9 * occupied(data, split, EDGES), dim=1)
+    even = torch.full_like(keen, 0.25)
+    of = {"one": [keen], "both": [keen, even]}
+    table, gains = located(data, split, of, dict.fromkeys(of, EDGES))
+    means = table[table["whose"] == "of the class"].set_index("model")["value"]
+    assert means["both"] == pytest.approx((means["one"] + 0.25) / 2, abs=0.05)
+    assert (gains["both"].seeds, gains["both"].clips) == (2, 12)
+    assert gains["both"].high - gains["both"].low > 0.2 > gains["one"].high - gains["one"].low

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from avlib.errors import AvlibError
-from avlib.metrics import broken_share, class_shift, decompose, drop_rate, shift_share, tagging
+from avlib.metrics import broken_share, class_shift, decompose, shift_share, tagging
 
 
 def linear(seed, clips=300, classes=6, features=20):
@@ -75,10 +75,3 @@ def test_the_caller_says_what_broken_means():
     logits, labels = np.array([[1.0, -1.0], [-2.0, 3.0]]), np.array([[1, 0], [1, 1]])
     assert broken_share(logits, labels) == 0.0
     assert broken_share(logits, labels, lambda z, y: (z[:, 0] > 0) != (y[:, 0] > 0)) == 0.5
-
-
-def test_drop_rate_of_the_paper_and_corrected_for_chance():
-    clean, attacked = np.array([0.8, 0.5, 0.09]), np.array([0.4, 0.1, 0.01])
-    assert drop_rate(clean, attacked) == pytest.approx([0.5, 0.8, np.nan], nan_ok=True)
-    corrected = drop_rate(clean, attacked, chance=np.array([0.1, 0.1, 0.01]))
-    assert corrected == pytest.approx([4 / 7, 1.0, np.nan], nan_ok=True)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from avlib.metrics import Interval, decompose, shift_share
+from avlib.metrics import Interval, decompose, interval, shift_share
 from avlib.plots import universal
 
 
@@ -17,7 +17,7 @@ def _close():
 
 
 def _interval(value: float) -> Interval:
-    return Interval(value, value - 0.05, value + 0.02, 0.95, np.zeros(0))
+    return interval(value, value + np.linspace(-0.05, 0.02, 9))
 
 
 def test_lines_by_pass_are_the_histories():

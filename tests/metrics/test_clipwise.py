@@ -28,7 +28,7 @@ def test_lwlrap_is_label_weighted_lrap(digits):
 def test_lwlrap_does_not_depend_on_how_many_pairs_are_compared_at_once(monkeypatch):
     scores, labels = sample(1)
     whole = lwlrap(scores, labels)
-    monkeypatch.setattr("avlib.metrics.ranking.PAIRS", 7)
+    monkeypatch.setattr("avlib.metrics.clipwise.PAIRS", 7)
     assert lwlrap(scores, labels) == pytest.approx(whole, abs=1e-12)
 
 
