@@ -26,9 +26,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import avlib
+from avlib.claims import verdicts
 from avlib.device import device, title
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
+from avlib.metrics import Interval
 from avlib.parameters import check, variant
 from avlib.plots import style
 from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
@@ -130,14 +132,21 @@ class Run:
         display(Markdown(text))
 
     def result(self, key: str, value: Any, **facts: Any) -> None:
-        """Keep a number, or an interval with `.value`, `.low` and `.high`, under `key`.
+        """Keep a number, or an interval as `avlib.metrics` gives it, under `key`.
 
-        It goes to the results file, and other pages can cite it.
+        It goes to the results file, and other pages can cite it.  Of an interval that file keeps the corrected value,
+        its ends, the plain value, and from how many seeds and clips it is.
         """
-        if hasattr(value, "low"):
-            facts = {"low": float(value.low), "high": float(value.high), **facts}
+        if isinstance(value, Interval):
+            kept = ("low", "high", "plain", "seeds", "clips")
+            facts = {fact: getattr(value, fact) for fact in kept} | facts
             value = value.value
         self.values[key] = {"value": float(value), **facts}
+
+    def verdicts(self) -> None:
+        """Show what the results kept so far say to the claims that are decided on this page."""
+        record = {"provenance": {"parameters": self.parameters}, "values": self.values}
+        self.table(verdicts(self.notebook, record), "verdicts")
 
     def figure(self, name: str, drawn: tuple[Figure, Any]) -> None:
         """Show a figure and keep the data that it was drawn from."""

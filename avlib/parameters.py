@@ -46,6 +46,9 @@ class Parameters(BaseModel):
     ] = "smoke"
     dataset: Annotated[Literal["synthav", "avdigits", "folder"], Field(description="which data set")] = "synthav"
     seed: Annotated[Whole, Field(ge=0, description="seed of the data, the weights and the attacks")] = 0
+    seeds: Annotated[
+        Whole, Field(ge=1, le=10, description="trainings of each model, whose luck the intervals hold")
+    ] = 1
     epsilon: Annotated[Real, Field(gt=0, le=100, description="radius of the ball, in standard deviations of a bin")] = 1
     norm: Annotated[Real, AfterValidator(_norm), Field(description="norm of the ball: 1, 2 or inf")] = 2
     steps: Annotated[Whole, Field(ge=1, le=1000, description="gradient steps of an attack on one clip")] = 20

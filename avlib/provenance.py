@@ -229,8 +229,8 @@ def use(kind: Kind, name: str, state: object) -> None:
 
 
 def tracked(path: Path) -> Path:
-    """`path`, a file that comes with the project, noted as read."""
-    use("file", path.relative_to(ROOT.parent).as_posix(), digest(path))
+    """`path`, a file that comes with the project, noted as read; or as looked for, where it may be missing."""
+    use("file", path.relative_to(ROOT.parent).as_posix(), digest(path) if path.is_file() else "none")
     return path
 
 

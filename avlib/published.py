@@ -1,8 +1,7 @@
-"""The numbers that the papers print, the claims that the book tests, and what arithmetic says about the prints."""
+"""The numbers that the papers print, and what arithmetic says about them."""
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT
@@ -57,18 +56,6 @@ def quote(paper: str, table: int, row: str, metric: str, attack: str = "none", *
     if frame["value"].nunique() != 1:
         raise AvlibError(f"{paper} table {table} has {frame['value'].nunique()} numbers for {wanted}: name exactly one")
     return float(frame["value"].iloc[0])
-
-
-def claims(chapter: str | None = None) -> pd.DataFrame:
-    """What the papers claim, in our words: id, where, statement, chapters, published; those of one chapter, or all.
-
-    There is no verdict here: verdicts are computed in the chapters.
-
-    >>> claims("03")["id"].tolist()[:2]
-    ['P1.7', 'P1.9']
-    """
-    frame = pd.DataFrame(yaml.safe_load(tracked(FACTS / "claims.yml").read_text(encoding="utf-8")))
-    return frame if chapter is None else frame[[chapter in one for one in frame["chapters"]]].reset_index(drop=True)
 
 
 def audit(table: pd.DataFrame | None = None) -> pd.DataFrame:

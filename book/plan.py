@@ -10,7 +10,7 @@ import yaml
 
 from avlib.errors import AvlibError
 from avlib.parameters import Parameters, check, variant
-from avlib.profiles import NAMES
+from avlib.profiles import NAMES, of
 from book.places import Page, Places
 
 
@@ -107,7 +107,8 @@ def _page(
         raise AvlibError(f"book/profiles/{profile}.yml names {notebook}, and notebooks/ has no such notebook")
     written = declared(places.notebooks / f"{notebook}.ipynb")
     known = set(written)
-    common, mine = ({n: v for n, v in some.items() if n in known} for some in (listed["parameters"], changes))
+    whole = {"seeds": of(profile).seeds, **listed["parameters"]}
+    common, mine = ({n: v for n, v in some.items() if n in known} for some in (whole, changes))
     defaults = check({**written, **common}, known, notebook)
     values = check({**written, **common, **own, **mine}, known, notebook)
     return Page(slot, notebook, variant(values, defaults), profile, values, listed["limit"], inputs)

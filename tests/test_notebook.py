@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from avlib import notebook
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT
+from avlib.metrics import interval
 from avlib.notebook import Run, begin
 from avlib.provenance import digest, forget, notebook_digest, results_digest, used
 from avlib.published import published
@@ -132,15 +133,24 @@ def test_a_reader_who_calls_papermill_gets_one_line_in_the_first_cell(tmp_path, 
 
 def test_numbers_and_intervals_are_kept_and_can_be_cited(run, shown):
     run.result("map", torch.tensor(0.5), seeds=[0, 1])
-    run.result("drop", types.SimpleNamespace(value=np.float32(0.25), low=0.2, high=0.3), unit="mAP")
+    drop = interval(0.25, np.array([0.25, 0.375]), level=1, seeds=3, clips=900)
+    run.result("drop", drop, unit="mAP")
     run.finish()
     values = _record(run)["values"]
     assert values["map"] == {"value": 0.5, "seeds": [0, 1]}
-    assert values["drop"] == {"value": 0.25, "low": 0.2, "high": 0.3, "unit": "mAP"}
+    assert values["drop"] == {
+        "value": 0.1875,
+        "low": 0.125,
+        "high": 0.25,
+        "plain": 0.25,  # 2·.25 − mean, and mirrored ends
+        "seeds": 3,
+        "clips": 900,
+        "unit": "mAP",
+    }
     cited = {o["metadata"]["scrapbook"]["name"]: item for item, o in shown if "metadata" in o}
     assert cited == {
         "map": {"application/papermill.record/text/plain": "0.5"},
-        "drop": {"application/papermill.record/text/plain": "0.25"},
+        "drop": {"application/papermill.record/text/plain": "0.1875"},
     }
 
 

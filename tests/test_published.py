@@ -3,9 +3,11 @@
 import pandas as pd
 import pytest
 
+from avlib import provenance
 from avlib.errors import AvlibError
+from avlib.files import CHECKOUT
 from avlib.metrics import dprime
-from avlib.published import audit, claims, published, quote
+from avlib.published import audit, published, quote
 
 # (paper, table, row, attack) where the printed d′ is not √2·Φ⁻¹ of the printed AUC, whatever the rounding.
 INCONSISTENT = {
@@ -104,22 +106,6 @@ def test_no_attack_raises_a_printed_map():
         assert (rows.loc[rows["attack"] != "none", "mAP"] < clean).all()
 
 
-def test_every_claim_quotes_what_the_tables_print():
-    known = {"id", "where", "statement", "chapters", "published"}
-    for claim in claims().to_dict("records"):
-        assert set(claim) == known  # no verdict is kept
-        assert claim["chapters"]
-        assert set(claim["chapters"]) <= {"01", "02", "03", "04"}
-        for number in claim["published"]:
-            value = number["value"]
-            assert quote(**{name: given for name, given in number.items() if name != "value"}) == value
-
-
-def test_claims_have_distinct_names_and_each_chapter_some():
-    assert claims()["id"].is_unique
-    assert all(len(claims(chapter)) for chapter in ("01", "02", "03", "04"))
-
-
 def test_what_is_not_printed_is_refused():
     with pytest.raises(AvlibError, match=r"no paper 'P4'.*'P1', 'P2'"):
         published("P4")
@@ -135,3 +121,11 @@ def test_the_same_class_has_the_same_numbers_in_both_halves_of_table_6():
     counts = published("P1", 6).groupby(["row", "attack"])["value"].nunique()
     assert isinstance(counts, pd.Series)
     assert (counts == 1).all()
+
+
+def test_a_run_notes_which_tables_it_read():
+    provenance.forget()
+    published("P1")
+    (name,) = provenance.used()["file"]
+    assert name == "data/published.csv"
+    assert provenance.used()["file"][name] == provenance.digest(CHECKOUT / name)

@@ -24,7 +24,7 @@ def paired_by_class(
     [0.5, nan]
     """
     gaps = paired_each(scores_a, scores_b, labels, **options)
-    positives = [int(count) for count in labels.sum(axis=0)]
+    positives = [int(count) for count in labels.sum(0)]
     rows = [
         (name, count, gap.value, gap.plain, gap.low, gap.high)
         for name, count, gap in zip(classes, positives, gaps, strict=True)

@@ -34,8 +34,8 @@ def logit_slope(clean: Tensor, attacked: Tensor) -> float:
     """Slope of the line through attacked against clean logits (N, C) of each class, in the mean over the classes.
 
     Σ_i (z_ic − z̄_c)(z′_ic − z̄′_c) / Σ_i (z_ic − z̄_c)².  1 where every clip of a class was shifted alike, 0 where the
-    logit no longer depends on what it was.  A class whose clean logit is the same for all clips has no slope and is left
-    out; NaN when there is no other.
+    logit no longer depends on what it was.  A class whose clean logit is the same for all clips has no slope and is
+    left out; NaN when there is no other.
 
     >>> import torch
     >>> z = torch.tensor([[0.0], [1.0], [2.0]])

@@ -8,8 +8,8 @@ import torch
 from avlib.metrics.clipwise import label_precisions, top_label_lost
 from avlib.metrics.tagging import Array, Flags, dprime
 
-# (scores (N, C), labels (N, C), weights (N, R)) -> (K, R): K numbers under each of the R columns of weights.  K is 1 for
-# what is one number for all classes, and C for what each class has one of.
+# (scores (N, C), labels (N, C), weights (N, R)) -> (K, R): K numbers under each of the R columns of weights.
+# K is 1 for what is one number for all classes, and C for what each class has one of.
 Statistic = Callable[[np.ndarray, Flags, Array], Array]
 
 
@@ -98,7 +98,7 @@ def mean_lwlrap(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
 def broken(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
     """Share (1, R) of the clips with a label whose top-scored class is none of them."""
     lost = top_label_lost(torch.from_numpy(scores), torch.from_numpy(labels)).numpy()
-    return _ratio(lost, labels.any(axis=1), weights)
+    return _ratio(lost, labels.sum(axis=1) > 0, weights)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray, weights: Array) -> Array:
