@@ -74,7 +74,7 @@ def sweep(table: pd.DataFrame, chance: float) -> tuple[Figure, pd.DataFrame]:
             attacked.groupby("attack", sort=False), COLOURS, LINES, MARKERS, strict=False
         ):
             value = rows[f"{measure}_value"]
-            errors = np.clip([value - rows[f"{measure}_low"], rows[f"{measure}_high"] - value], 0, None)
+            errors = [value - rows[f"{measure}_low"], rows[f"{measure}_high"] - value]
             style = {"color": colour, "linestyle": line, "marker": marker, "capsize": 3}
             axis.errorbar(rows["epsilon"], value, errors, label=str(attack), **style)
         axis.axhline(clean[f"{measure}_value"], color=GREY, linewidth=1, linestyle=":")
