@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import pandas as pd
@@ -100,10 +100,10 @@ class Verdict:
     claim: Claim
     outcome: Outcome
     dataset: str
-    effect: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    visible: float = math.nan
+    effect: float
+    low: float
+    high: float
+    visible: float
     why: str = ""
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ class Verdict:
         """The effect with its interval and data set, as it is printed."""
         if math.isnan(self.effect):
             return "–"
-        if self.low == self.effect == self.high:
+        if self.low == self.effect == self.high or math.isnan(self.low):
             return f"{self.effect:.3g}"
         ends = f"{self.effect:.3f} [{self.low:.3f}, {self.high:.3f}]"
         return f"{ends} on {self.dataset}; visible from {self.visible:.3f} on"
@@ -184,19 +184,25 @@ def decide(claim: Claim, results: Mapping[str, Any]) -> Verdict:
     effect = entry.get("value", math.nan)
     chance = bool(rule.seeds or rule.clips)
     low, high = (entry.get(end, math.nan if chance else effect) for end in ("low", "high"))
-    if math.isnan(effect) or math.isnan(low) or math.isnan(high):
-        missing = "this run has not measured it" if math.isnan(effect) else "this run gives it without an interval"
-        return Verdict(claim, UNDECIDED, dataset, why=missing)
-    measured = effect, low, high, _visible(rule, effect, low, high)
-    if claim.scope == "real data" and dataset in GENERATED:
-        return Verdict(claim, UNDECIDED, dataset, *measured, why="it speaks of recordings, and these clips are made")
+    measured = Verdict(claim, UNDECIDED, dataset, effect, low, high, _visible(rule, effect, low, high))
+    if why := _unfit(measured, rule, entry):
+        return replace(measured, why=why)
+    outcome = _compared(rule, low, high)
+    return replace(measured, outcome=outcome, why="the interval lies on both sides" if outcome == UNDECIDED else "")
+
+
+def _unfit(measured: Verdict, rule: Rule, entry: Mapping[str, float]) -> str:
+    """Why a measurement cannot decide its claim, whatever it says; empty where it can."""
+    if measured.claim.scope == "real data" and measured.dataset in GENERATED:
+        return "it speaks of recordings, and these clips were made from formulas"
+    if math.isnan(measured.effect):
+        return "this run has not measured it"
+    if math.isnan(measured.low) or math.isnan(measured.high):
+        return "this run gives it without an interval"
     for word, least in (("seeds", rule.seeds), ("clips", rule.clips)):
         if entry.get(word, 0) < least:
-            few = f"{entry.get(word, 0)} of the {least} {word} that its rule asks for"
-            return Verdict(claim, UNDECIDED, dataset, *measured, why=few)
-    outcome = _compared(rule, low, high)
-    why = "the interval lies on both sides" if outcome == UNDECIDED else ""
-    return Verdict(claim, outcome, dataset, *measured, why=why)
+            return f"{entry.get(word, 0)} of the {least} {word} that its rule asks for"
+    return ""
 
 
 def _visible(rule: Rule, effect: float, low: float, high: float) -> float:

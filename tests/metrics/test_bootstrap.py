@@ -82,6 +82,10 @@ def test_pairing_removes_the_luck_of_the_clips():
     alone, difference = bootstrap(scores, labels), paired(scores, slightly_worse, labels)
     assert difference.plain == pytest.approx(tagging(scores, labels).mAP - tagging(slightly_worse, labels).mAP)
     assert difference.high - difference.low < (alone.high - alone.low) / 2
+    turned = paired(slightly_worse, scores, labels)
+    assert (turned.low, turned.value, turned.high) == pytest.approx(
+        (-difference.high, -difference.value, -difference.low)
+    )
     nothing = paired(scores, scores, labels)
     assert (nothing.low, nothing.value, nothing.plain, nothing.high) == (0, 0, 0, 0)
 
@@ -131,11 +135,14 @@ def test_resamples_without_positives_are_left_out():
 
 @given(
     st.floats(0, 1),
-    st.lists(st.floats(-1, 2) | st.sampled_from([np.nan, np.inf, -np.inf]), min_size=1, max_size=30),
+    st.lists(
+        st.tuples(st.floats(-1, 2) | st.sampled_from([np.nan, np.inf, -np.inf]), st.sampled_from([1, 200])), min_size=1
+    ),
     st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf)]),
 )
-def test_what_is_printed_lies_in_its_interval_and_within_its_bounds(plain, replicates, bounds):
-    found = interval(plain, np.array(replicates), bounds=bounds)
+def test_what_is_printed_lies_in_its_interval_and_within_its_bounds(plain, drawn, bounds):
+    replicates = np.array([value for value, times in drawn for _ in range(times)])
+    found = interval(plain, replicates, bounds=bounds)
     if np.isfinite(replicates).any():
         assert bounds[0] <= found.low <= found.value <= found.high <= bounds[1]
     else:
