@@ -22,6 +22,7 @@ from avlib.published import FACTS
 #                  generated can neither confirm nor refute it.
 Scope = Literal["theorem", "by construction", "mechanism", "real data"]
 Outcome = Literal["holds", "does not hold", "no difference beyond the margin", "cannot be decided here"]
+UNDECIDED: Outcome = "cannot be decided here"
 GENERATED = ("synthav",)  # data sets that are made from formulas
 
 
@@ -119,9 +120,6 @@ class Verdict:
             return f"{self.effect:.3g}"
         ends = f"{self.effect:.3f} [{self.low:.3f}, {self.high:.3f}]"
         return f"{ends} on {self.dataset}; visible from {self.visible:.3f} on"
-
-
-UNDECIDED: Outcome = "cannot be decided here"
 
 
 def claims(page: str | None = None) -> list[Claim]:
@@ -270,7 +268,8 @@ def printed(numbers: Sequence[Quoted]) -> str:
         model = f" by {n.model}" if n.model else ""
         attack = "" if n.attack == "none" else f" under {n.attack}"
         radius = f" at ε = {n.epsilon:g}" if n.epsilon else ""
-        told.append(f"{n.row} {n.metric}{model}{attack}{radius} {n.value:.3f}")
+        metric = "d′" if n.metric == "dprime" else n.metric
+        told.append(f"{n.row} {metric}{model}{attack}{radius} {n.value:.3f}")
     return "; ".join(told) or "–"
 
 

@@ -15,6 +15,7 @@ from avlib.claims import Claim, Rule, claims, decide, read, verdicts
 from avlib.errors import AvlibError
 from avlib.published import quote
 from book.places import Places
+from book.plan import plan
 
 HOLDS, FAILS, NONE, UNDECIDED = "holds", "does not hold", "no difference beyond the margin", "cannot be decided here"
 RULED = [claim for claim in claims() if claim.rule]
@@ -187,6 +188,14 @@ def test_every_chapter_decides_a_claim_by_a_number_that_it_keeps():
         kept = json.loads((Places().root / "data" / "reference" / "smoke" / page).read_text())
         assert f'"{claim.rule.effect}"' in source or claim.rule.effect in kept["numbers"] | kept["unstable"]
         assert set(claim.chapters) <= {name[:2] for name in pages}
+
+
+@pytest.mark.parametrize("profile", ["full", "paper"])
+def test_the_large_profiles_train_as_often_as_the_rules_ask_for(profile):
+    pages = {page.notebook: page.parameters for page in plan(profile)}
+    assert any(claim.rule.seeds >= 3 for claim in RULED)
+    for claim in RULED:
+        assert pages[claim.rule.page].get("seeds", 1) >= claim.rule.seeds
 
 
 # --- on the page ------------------------------------------------------------------------------------------------------
