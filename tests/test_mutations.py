@@ -63,7 +63,8 @@ def chapter():
             own["run"].values.clear()
             for cell in cells[last + 1 :]:
                 exec(cell, own)
-            return {"values": {key: own["run"].values[key] for key in KEYS}, "figures": {}}
+            values = {key: {"value": own["run"].values[key]["value"]} for key in KEYS}
+            return {"values": values, "figures": {}}
 
         yield numbers
 
