@@ -10,7 +10,8 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from avlib import provenance, published
+from avlib import claims as module
+from avlib import provenance
 from avlib.claims import Claim, Rule, claims, decide, read, verdicts
 from avlib.errors import AvlibError
 from avlib.published import quote
@@ -171,7 +172,8 @@ def test_a_wrong_entry_is_refused_in_one_line(changes, told):
 @pytest.fixture
 def facts(tmp_path, monkeypatch):
     """A folder in place of the checkout, whose data/ the claims and the evidence are read from."""
-    monkeypatch.setattr(published, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(module, "FACTS", tmp_path / "data")
+    monkeypatch.setattr(provenance, "ROOT", tmp_path / "avlib")
     (tmp_path / "data" / "reference" / "full").mkdir(parents=True)
     (tmp_path / "data" / "claims.yml").write_text(yaml.safe_dump([entry()]))
     return tmp_path / "data"
@@ -240,7 +242,7 @@ def test_a_page_notes_the_claims_and_the_evidence_that_it_read_or_missed(facts):
     provenance.forget()
     verdicts("09_x", record(read(entry()), 0.2))
     digest = provenance.digest(facts / "claims.yml")
-    assert provenance.used()["file"] == {"data/claims.yml": digest, "data/reference/full/09_x@folder.json": None}
+    assert provenance.used()["file"] == {"data/claims.yml": digest, "data/reference/full/09_x@folder.json": "none"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

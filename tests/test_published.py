@@ -3,9 +3,7 @@
 import pandas as pd
 import pytest
 
-from avlib import provenance
 from avlib.errors import AvlibError
-from avlib.files import CHECKOUT
 from avlib.metrics import dprime
 from avlib.published import audit, published, quote
 
@@ -121,11 +119,3 @@ def test_the_same_class_has_the_same_numbers_in_both_halves_of_table_6():
     counts = published("P1", 6).groupby(["row", "attack"])["value"].nunique()
     assert isinstance(counts, pd.Series)
     assert (counts == 1).all()
-
-
-def test_a_run_notes_which_tables_it_read():
-    provenance.forget()
-    published("P1")
-    (name,) = provenance.used()["file"]
-    assert name == "data/published.csv"
-    assert provenance.used()["file"][name] == provenance.digest(CHECKOUT / name)
