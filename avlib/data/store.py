@@ -1,6 +1,5 @@
 """A data set rendered once, in parallel, into one HDF5 file a modality, and read from there ever after."""
 
-import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -54,9 +53,10 @@ def source_key(source: Source) -> str:
 
 
 def _key(source: Source, *modalities: str) -> str:
-    makers = versions(*(name for name in MAKERS if name != "av" or importlib.util.find_spec("av")))
     settings = {name: MODALITIES[name].settings(source) for name in modalities}
-    return digest(source.key, source.sizes, settings, makers, _code(*(module.__name__ for module in source.modules)))
+    return digest(
+        source.key, source.sizes, settings, versions(*MAKERS), _code(*(module.__name__ for module in source.modules))
+    )
 
 
 @cache

@@ -72,6 +72,14 @@ def test_a_full_disk_is_one_line(checkout, first, monkeypatch):
     assert not checkout.executed()
 
 
+def test_code_that_is_edited_while_the_page_runs_makes_it_stale(checkout, first):
+    tiny = checkout.places.root / "avlib" / "tiny.py"
+    edit = f'from pathlib import Path\n\nPath("{tiny}").write_text(Path("{tiny}").read_text() + "X = 1")'
+    checkout.write("10_first", edit)
+    execute(first, checkout.places)
+    assert stale(first, checkout.places) == "avlib/tiny.py changed"
+
+
 def test_a_hung_cell_is_named_and_ended(checkout, first):
     checkout.write("10_first", "import time", "time.sleep(100)  # hangs\n1 + 1")
     started = time.monotonic()

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from avlib.data import store
 from avlib.provenance import cells, sources
 from book.fresh import Facts, data_state, facts, ingredients, left, opened, stale
 from book.places import Page, Places
@@ -60,6 +61,7 @@ class Copy:
     def stale(self) -> dict[str, str]:
         """Slots of the pages that would run, with the reason."""
         data_state.cache_clear()
+        store._code.cache_clear()  # as in another process
         return {page.slot: reason for page in self.pages if (reason := stale(page, self.places))}
 
 
@@ -226,7 +228,8 @@ def media(copy, tmp_path):
     table = [f"{number},{row.split(',')[0]},a,{row.split(',')[1]}" for number, row in enumerate(rows)]
     (here / "manifest.csv").write_text("clip,media,labels,split\n" + "\n".join(table) + "\n")
     copy.pages = copy.pages[:1]
-    copy.settle(copy.pages[0], {"name": "folder", "manifest": str(here / "manifest.csv")})
+    manifest = os.path.relpath(here / "manifest.csv", copy.places.notebooks)  # as a cell would say it
+    copy.settle(copy.pages[0], {"name": "folder", "manifest": manifest})
     assert copy.stale() == {}
     return files
 
