@@ -124,11 +124,12 @@ def results_digest(path: Path) -> str:
         return "none"
 
 
-def sources(*roots: str, code: str = "") -> dict[str, str]:
+def sources(*roots: str, code: str = "", but: str = "") -> dict[str, str]:
     """Digest of the code of each module that the modules `roots`, or the text `code`, lead to: {module: digest}.
 
     Followed are the imports of this package, wherever they stand.  A name that a package's face hands on leads to the
-    module that defines it and to nothing else of that package.
+    module that defines it and to nothing else of that package.  The module `but` is left out: whoever asks knows by
+    value what was taken from it.
 
     >>> sorted(sources("avlib.losses"))
     ['avlib.losses']
@@ -139,7 +140,7 @@ def sources(*roots: str, code: str = "") -> dict[str, str]:
     queue = [*roots, *_imported(code)]
     while queue:
         module = queue.pop()
-        if module in found:
+        if module in found or module == but:
             continue
         text = _text(module)
         found[module] = code_digest(text)

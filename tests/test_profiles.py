@@ -9,8 +9,8 @@ from typing import get_args
 import nbformat
 import pytest
 
-from avlib import profiles
-from avlib.data import load, synthav
+from avlib import profiles, provenance
+from avlib.data import load, store, synthav
 from avlib.data.source import SPLITS
 from avlib.errors import AvlibError
 from avlib.models import sized
@@ -65,6 +65,18 @@ def test_all_that_have_a_size_take_it_from_the_profile(monkeypatch):
     assert source.sizes == dict(zip(SPLITS, (5, 3, 4), strict=True))
     assert (len(source.classes), source.key["seconds"], source.key["events"]) == (7, 3.0, (2, 2))
     assert synthav.source("smoke", seconds=2.0).key["seconds"] == 2.0
+
+
+def test_an_edit_of_the_table_renders_nothing_again(monkeypatch):
+    """Clips and classes are in the key by value; a number of victims is nothing to a data set."""
+    source = synthav.source("smoke")
+    before = store.source_key(source)
+    real = provenance._text
+    monkeypatch.setattr(provenance, "_text", lambda name: real(name) + "\nEDITED = 1" * (name == "avlib.profiles"))
+    store._code.cache_clear()
+    assert store.source_key(source) == before
+    monkeypatch.undo()
+    store._code.cache_clear()
 
 
 def test_the_parameter_of_the_notebooks_allows_the_profiles():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from avlib import profiles
 from avlib.data.media import BadMedia
 from avlib.data.modality import MODALITIES
 from avlib.data.read import Damaged, Stored, read
@@ -61,8 +62,11 @@ def _key(source: Source, *modalities: str) -> str:
 
 @cache
 def _code(*modules: str) -> dict[str, str]:
-    """Sources of what makes rows of `modules` and writes them: read once, as the process imports them once."""
-    return sources("avlib.data.write", *modules)
+    """Sources of what makes rows of `modules` and writes them: read once, as the process imports them once.
+
+    The table of profiles is left out: what a set takes from it is in its key and its sizes.
+    """
+    return sources("avlib.data.write", *modules, but=profiles.__name__)
 
 
 def _opened(path: Path, source: Source, modality: str) -> Stored:

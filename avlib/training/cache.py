@@ -123,7 +123,7 @@ def _stated(transform: Transform) -> str:
 def _sources(*modules: str) -> dict[str, str]:
     """Source of all that takes part, but for the table of profiles: its numbers are in the recipe and the arguments."""
     try:
-        return {name: state for name, state in sources(*modules).items() if name != profiles.__name__}
+        return sources(*modules, but=profiles.__name__)
     except ModuleNotFoundError as error:
         raise AvlibError(f"{error}: a factory or transform needs a file that tells its version") from error
 
