@@ -76,18 +76,25 @@ def test_bounds_may_differ_from_cell_to_cell_and_from_clip_to_clip():
 
 def test_rounding_at_a_bound_holds_no_cell():
     """The first step goes to the bound, beyond the best point: x + δ may round to above it, and must come back."""
+    high, peak, eps = 0.7, 0.6, 0.9
 
     class Peak(torch.nn.Module):
         def forward(self, batch):
-            return -(batch["audio"] - 0.9).abs().flatten(1)  # one logit a cell
+            return -(batch["audio"] - peak).abs().flatten(1)  # one logit a cell
 
-    x = {"audio": torch.rand(8, T, F, generator=gen()) * 0.9}
-    threat, steps = Threat(math.inf, 1.0, bounds=(0.0, 1.0)), [1.0, *[0.02] * 10]
-    # Every cell peaks at .9.
+    x = torch.rand(8, T, F, generator=gen()) * peak
+    assert bool((x + eps * ((high - x) / eps) > high).any()), "no cell is rounded out of its bounds"
+    threat, steps = Threat(math.inf, eps, bounds=(0.0, high)), [1.0, *[0.02] * 10]
     found = pgd(
-        Peak(), x, torch.zeros(8, T * F), {"audio": threat}, steps=11, step_size=steps, loss=lambda z, _: z.sum(1)
+        Peak(),
+        {"audio": x},
+        torch.zeros(8, T * F),
+        {"audio": threat},
+        steps=11,
+        step_size=steps,
+        loss=lambda z, _: z.sum(1),
     )
-    first = x["audio"] + (1 - x["audio"]) / 1.0
-    assert bool((first > 1).any()) or bool((first == 1).all())
-    assert float((found.batch["audio"] - 0.9).abs().max()) < 0.03
-    assert float(found.batch["audio"].max()) <= 1
+    moved = found.batch["audio"]
+    assert float((moved - peak).abs().max()) < 0.03
+    assert float(moved.max()) <= high
+    assert torch.equal(found.loss, Peak()({"audio": moved}).sum(1)), "not the batch whose loss is reported"

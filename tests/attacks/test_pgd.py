@@ -157,6 +157,8 @@ def test_restarts_never_hurt_and_the_generator_decides():
     one = pgd(model, x, y, threats, steps=3)
     several = [pgd(model, x, y, threats, steps=3, restarts=4, generator=gen(seed)) for seed in (1, 1, 2)]
     assert bool((several[0].loss >= one.loss).all())
+    assert bool((several[0].loss > one.loss).any()), "no restart has won"
+    assert torch.equal(several[0].loss, several[0].history.amax(dim=1)), "the history of another run"
     assert several[0].gradients.tolist() == [12] * 6
     assert torch.equal(several[0].delta["audio"], several[1].delta["audio"])
     assert not torch.equal(several[0].delta["audio"], several[2].delta["audio"])

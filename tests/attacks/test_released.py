@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from avlib.attacks import fit_released
+from avlib.data.split import Split
 from avlib.errors import AvlibError
+from avlib.losses import bce
 from tests.attacks.toys import Curved, F, T, gen, split
 
 ONCE = {"modality": "audio", "eps": 0.3, "passes": 1, "batch_size": 1, "step_size": 0.9}
@@ -52,3 +54,26 @@ def test_a_third_norm_is_refused():
         fit_released(Curved(), split(), norm=1, **RUN)
     with pytest.raises(AvlibError, match="eps"):
         fit_released(Curved(), split(), norm=2, **{**RUN, "eps": 0.0})
+
+
+def test_its_loss_is_taken_on_a_quarter_of_the_clips():
+    data = split()
+    x, y = data.batch(range(0, 24, 4))
+    with torch.no_grad():
+        clean = float(bce(Curved().eval()(x), y).mean())
+    found = fit_released(Curved(), data, norm=2, **RUN)
+    assert found.history["loss"][0] == pytest.approx(clean, rel=1e-5)
+
+
+def test_features_beyond_the_range_of_the_split_are_clamped_while_fitting():
+    """One clip of ones, and a loss that rises with every cell: x + δ is clamped back to x, and each pass adds its step."""
+
+    class Sum(torch.nn.Module):
+        def forward(self, batch):
+            return batch["audio"].sum(dim=(1, 2))[:, None]
+
+    one = Split({"audio": torch.ones(1, T, F)}, torch.zeros(1, 1), ("a",))
+    run = {"norm": math.inf, "eps": 0.3, "modality": "audio", "batch_size": 1, "step_size": 0.5}
+    first, third = (fit_released(Sum(), one, passes=passes, **run).delta["audio"] for passes in (1, 3))
+    torch.testing.assert_close(first, torch.full((1, T, F), 0.15))
+    torch.testing.assert_close(third, 3 * first)
