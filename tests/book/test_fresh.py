@@ -168,7 +168,7 @@ def test_an_edit_of_prose_runs_nothing(copy, change):
 
 def test_prose_of_the_library_and_of_the_book_runs_nothing(copy):
     copy.edit("avlib/attacks/pgd.py", '"""', '"""Another beginning. ')
-    copy.edit("avlib/attacks/project.py", "import", "# a comment\nimport")
+    copy.edit("avlib/attacks/universal.py", "import", "# a comment\nimport")
     copy.edit("book/intro.md", "#", "# Another book, ")
     copy.edit("constraints.txt", "#", "# Another remark, ")
     assert copy.stale() == {}
