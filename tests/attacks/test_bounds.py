@@ -64,6 +64,13 @@ def test_noise_keeps_them_too():
     torch.testing.assert_close(moved - x["audio"], made.delta["audio"])
 
 
+def test_shared_noise_keeps_them_in_every_batch():
+    threats = {"audio": Threat(2, 30.0, bounds=(LOW, HIGH))}
+    made = noise(batch(), threats, generator=gen(), kind="universal")
+    x = outside()
+    within(x["audio"], made.apply(x)["audio"])
+
+
 def test_bounds_may_differ_from_cell_to_cell_and_from_clip_to_clip():
     x = outside()
     low = torch.linspace(-2, 0, F)

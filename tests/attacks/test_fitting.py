@@ -96,6 +96,17 @@ def test_steps_shrink_from_one_half_to_nothing_in_equal_parts():
         assert found.history["ratio_audio"].tolist() == pytest.approx([0.0, *reached])
 
 
+@pytest.mark.parametrize(("pass_", "moved"), [(1, 5), (2, 1)])
+def test_l1_moves_a_hundredth_of_the_cells_in_the_first_half_of_all_passes_and_one_in_the_second(pass_, moved):
+    data = cells([[0.0] * 500] * 2)
+    sizes = [0.5 if number == pass_ else 1e-9 for number in (1, 2)]
+    slopes = torch.linspace(1, 2, 500)
+    found = fit_universal(
+        Cells(), data, {"audio": Threat(1, 1.0)}, passes=2, batch_size=2, step_size=sizes, loss=lambda z, _: z @ slopes
+    )
+    assert int((found.delta["audio"] > 1e-6).sum()) == moved
+
+
 def test_a_fit_settles_on_a_peak():
     data = cells([[0.0]] * 4)
     threats = {"audio": Threat(math.inf, 1.0)}

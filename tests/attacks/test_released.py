@@ -66,7 +66,7 @@ def test_its_loss_is_taken_on_a_quarter_of_the_clips():
 
 
 def test_features_beyond_the_range_of_the_split_are_clamped_while_fitting():
-    """One clip of ones and a loss that rises with every cell: x + δ is clamped to x, and each pass adds its step."""
+    """One clip of ones, and a loss that rises with each cell: x + δ is clamped back to x, and a pass adds its step."""
 
     class Sum(torch.nn.Module):
         def forward(self, batch):

@@ -81,8 +81,9 @@ def test_the_other_clips_do_not_matter():
         at += size
 
 
-def test_broken_is_asked_at_the_point_that_is_kept():
-    """The first step reaches the peak, the second leaves it: what is returned is broken, and was not tried again."""
+@pytest.mark.parametrize("steps", [2, 3])
+def test_broken_is_asked_at_the_point_that_is_kept(steps):
+    """Every other step reaches the peak, the next leaves it: what is returned is broken, and was not tried again."""
 
     class Cell(torch.nn.Module):
         def forward(self, batch):
@@ -96,15 +97,15 @@ def test_broken_is_asked_at_the_point_that_is_kept():
         {"audio": torch.zeros(3, 1)},
         torch.zeros(3, 1),
         {"audio": Threat(2, 1.0)},
-        steps=2,
+        steps=steps,
         step_size=0.5,
         restarts=3,
         generator=gen(),
         loss=peak,
         broken=lambda z, y: peak(z, y) > -0.1,
     )
-    assert found.history[0].tolist() == pytest.approx([-0.45, -0.05, -0.45])
-    assert found.gradients.tolist() == [2, 2, 2]
+    assert found.history[0].tolist() == pytest.approx([-0.45, -0.05, -0.45, -0.05][: steps + 1])
+    assert found.gradients.tolist() == [steps] * 3
 
 
 def test_nothing_is_run_once_all_are_broken():
