@@ -190,10 +190,8 @@ def _clip(
     line = dealt[split][i]
     waveform, shown = torch.zeros(round(seconds * RATE)), torch.zeros(0, 3, size, size)
     if "audio" in modalities:
-        heard = sound(line.media, RATE, clip=line.clip, start=line.start, end=line.end, at_most=seconds)[
-            : len(waveform)
-        ]
-        waveform[: len(heard)] = heard
+        heard = sound(line.media, RATE, clip=line.clip, start=line.start, end=line.end, at_most=seconds)
+        waveform[: len(heard)] = heard[: len(waveform)]
     if "video" in modalities:
         shown = frames(line.media, fps, size, clip=line.clip, start=line.start, end=line.end, at_most=seconds)
         shown = torch.cat([shown, shown[-1:].expand(round(seconds * fps) - len(shown), -1, -1, -1)])
