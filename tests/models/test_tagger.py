@@ -16,6 +16,7 @@ from avlib.models import Branch, Head, Tagger
 from avlib.models.csn import SelfAttentive
 from avlib.models.tagger import Identity, tagger_of
 from avlib.training import Recipe, predict, train
+from avlib.training.frozen import observed
 
 CLIPS, FRAMES, MELS, WINDOWS, D = 12, 16, 32, 3, 6
 OPTIONS = {"tied": True, "positional": False, "heads": 8, "dropout": 0.0, "transformer_dropout": 0.0}
@@ -215,6 +216,8 @@ def test_only_the_modalities_of_the_model_are_read(make, reads, data):
         return rows
 
     predict(made, split)
+    assert read() == {name: CLIPS * (name in reads) for name in stores}
+    observed(made, split, lambda batch: next(iter(batch.values())))
     assert read() == {name: CLIPS * (name in reads) for name in stores}
     fit_universal(made, split, {"audio": Threat(2, 1.0)}, passes=1, batch_size=4, part=1.0)
     assert read() == {name: (1 + 3 * CLIPS) * (name in reads) for name in stores}
