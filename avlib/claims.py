@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from avlib.errors import AvlibError
+from avlib.files import CHECKOUT
 from avlib.provenance import tracked
-from avlib.published import FACTS
 
 # theorem          follows from mathematics; a run checks the arithmetic, on any clips
 # by construction  follows from how an algorithm is written; a run executes it, on any clips
@@ -23,6 +23,7 @@ from avlib.published import FACTS
 Scope = Literal["theorem", "by construction", "mechanism", "real data"]
 Outcome = Literal["holds", "does not hold", "no difference beyond the margin", "cannot be decided here"]
 UNDECIDED: Outcome = "cannot be decided here"
+FACTS = CHECKOUT / "data"
 GENERATED = ("synthav",)  # data sets that are made from formulas
 
 

@@ -31,6 +31,7 @@ class Copy:
         """Write what an execution of `page` would have left that loaded its data set, and those of `calls`."""
         calls = ({"name": page.parameters["dataset"], "profile": page.profile, "seed": 0}, *calls)
         files = ["data/published.csv"] if "avlib.published" in sources(code="\n".join(self.code(page))) else []
+        files += ["data/claims.yml", f"data/reference/full/{page.notebook}@{page.parameters['dataset']}.json"]
         used = {
             "data": {f"set {number}": {"call": call} for number, call in enumerate(calls)},
             "file": dict.fromkeys(files, ""),
@@ -187,6 +188,16 @@ def test_a_tracked_table_runs_the_pages_that_read_it(copy):
     assert reading == {"01_listening_and_looking", "02_models_that_tag", *NOISE}
     copy.edit("data/published.csv", "0.", "0.9")
     assert copy.stale() == dict.fromkeys(reading, "data/published.csv changed")
+
+
+def test_a_rule_runs_every_page_and_new_evidence_the_page_that_it_is_of(copy):
+    evidence = copy.places.root / "data" / "reference" / "full" / "03_breaking_a_model@synthav.json"
+    evidence.parent.mkdir(parents=True)
+    evidence.write_text("{}")
+    name = evidence.relative_to(copy.places.root).as_posix()
+    assert copy.stale() == {"03_breaking_a_model": f"{name} changed"}
+    copy.edit("data/claims.yml", "margin: 0.02", "margin: 0.03")
+    assert copy.stale().keys() == ALL
 
 
 def test_a_pin_runs_every_page(copy):
