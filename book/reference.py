@@ -56,14 +56,18 @@ def path_of(page: Page, places: Places) -> Path:
     return places.root / "data" / "reference" / page.profile / f"{page.notebook}@{page.variant}.json"
 
 
-def kept_in(page: Page, places: Places) -> Path:
-    """Where the runs of `page` as it is now are kept: another folder when its code, its library or the noise change."""
+def kept_in(setting: str, page: Page, places: Places) -> Path:
+    """Where the run of `page` under `setting` is kept: another file when page, library or noise change."""
     cells = nbformat.read(places.source(page), as_version=4).cells
     code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-    noise = [code_digest((places.root / "book" / name).read_text()) for name in ("rounding.py", "plant.py")]
-    tables = sorted(path for path in (places.root / "data").glob("*") if path.is_file())
-    state = digest(code, sources(code=code), page.parameters, places.root / "constraints.txt", noise, tables)
-    return places.build / "reference" / page.profile / f"{page.notebook}@{page.variant}" / state
+    files = [
+        places.root / "constraints.txt",
+        *sorted(path for path in (places.root / "data").glob("*") if path.is_file()),
+    ]
+    planted = [code_digest((places.root / "book" / name).read_text()) for name in ("rounding.py", "plant.py")]
+    how = planted if "AVLIB_ROUNDING" in SETTINGS[setting] else SETTINGS[setting]
+    state = digest(code, sources(code=code), page.parameters, files, how)
+    return places.build / "reference" / page.profile / f"{page.notebook}@{page.variant}" / f"{setting} {state}.json"
 
 
 def under(setting: str, page: Page, places: Places) -> Record:
@@ -74,7 +78,7 @@ def under(setting: str, page: Page, places: Places) -> Record:
     AvlibError
         When the page fails.
     """
-    kept = kept_in(page, places) / f"{setting}.json"
+    kept = kept_in(setting, page, places)
     if kept.exists():
         return json.loads(kept.read_text())
     started = time.perf_counter()

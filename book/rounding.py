@@ -43,7 +43,8 @@ def jitter(values: Tensor, seed: int) -> Tensor:
     if values.dtype != torch.float32:
         return values
     bits = values.detach().contiguous().view(torch.int32)
-    step = (bits * _factor(seed)).bitwise_right_shift_(30)  # −2, −1, 0 or 1, from the product's upper two bits
+    # Two upper bits of a product, which depend on all but the sign of the number: −2, −1, 0 or 1.
+    step = (bits * _factor(seed)).bitwise_left_shift_(1).bitwise_right_shift_(30)
     step.add_(1).bitwise_right_shift_(1)  # −1, 0, 0 or 1
     step.mul_((bits & 0xFFF).ne_(0))
     return step.add_(bits).view(torch.float32)

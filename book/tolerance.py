@@ -5,8 +5,8 @@ floor that fits the kind of number:
 
     exact      1e-6 of its size, where the page says so: ``run.result(key, value, kind="exact")``
     interval   a fifth of the interval's width, for the value and for both ends
-    clips      two clips, for a share of N clips: ``run.result(key, value, clips=N)``
-    others     a hundredth of its size
+    clips      two clips, for a share of N clips without an interval: ``run.result(key, value, clips=N)``
+    others     a hundredth of the size of the number, in an array of each element
 
 An array stands in the reference whole where its worst element is stable, else with its mean, deviation and quartiles
 as far as these are.  A number is not kept when 0 would pass for it, or when one run leaves the tolerance that all
@@ -41,12 +41,21 @@ class Kind:
     width: float = math.nan
     clips: float = math.nan
 
+    @property
+    def least(self) -> float:
+        """The least tolerance, whatever the size of the number."""
+        floors = [WIDTH * self.width, CLIPS / self.clips, ABSOLUTE]
+        return EXACT if self.exact else next(floor for floor in floors if math.isfinite(floor))
+
+    @property
+    def share(self) -> float:
+        """The least tolerance as a share of the number's size."""
+        scaled = math.isnan(self.width) and math.isnan(self.clips)
+        return EXACT if self.exact else RELATIVE if scaled else 0.0
+
     def floor(self, size: float) -> float:
         """The least tolerance of a number of this kind and `size`."""
-        if self.exact:
-            return EXACT * max(size, 1.0)
-        floors = [WIDTH * self.width, CLIPS / self.clips]
-        return max((f for f in floors if math.isfinite(f)), default=ABSOLUTE + RELATIVE * size)
+        return max(self.least, self.share * size)
 
 
 @dataclass(frozen=True)
@@ -159,16 +168,24 @@ def _distance(key: str, number: Number, entry: Record) -> list[Difference]:
         return [Difference(key, f"{new.size} numbers", f"{old.size} numbers")]
     if not new.size:
         return []
-    worst = int(_apart(new, old).argmax())
+    allowed = _allowed(entry)
+    worst = int((_apart(new, old) / allowed).argmax())
     place = key if np.ndim(entry["value"]) == 0 else f"{key}[{worst}]"
-    return [Difference(place, float(new[worst]), float(old[worst]), entry["tolerance"], entry["spread"])]
+    return [Difference(place, float(new[worst]), float(old[worst]), float(allowed[worst]), entry["spread"])]
+
+
+def _allowed(entry: Record) -> np.ndarray:
+    """The tolerance of each element: the one of the entry, or a share of its own size if that is more."""
+    values = np.atleast_1d(np.asarray(entry["value"], dtype=float))
+    sizes = np.where(np.isfinite(values), np.abs(values), 0.0)
+    return np.maximum(entry["tolerance"], entry.get("share", 0.0) * sizes)
 
 
 def _apart(new: np.ndarray, old: np.ndarray) -> np.ndarray:
     """|new − old|; 0 where both are NaN or the same infinity, infinite where only one is."""
     same = (new == old) | (np.isnan(new) & np.isnan(old))
     with np.errstate(invalid="ignore"):
-        return np.where(same, 0.0, np.nan_to_num(np.abs(new - old), nan=math.inf))
+        return np.where(same, 0.0, np.nan_to_num(np.abs(new - old), nan=math.inf, posinf=math.inf))
 
 
 def reference_of(records: dict[str, Record]) -> Record:
@@ -212,25 +229,27 @@ def _entry(values: list[np.ndarray], kind: Kind, settings: list[str], scalar: bo
     """Value, tolerance and spread of what has `values` in the runs; in one line why not, where it is unstable."""
     if any(value.shape != values[0].shape for value in values):
         return "another length in every run"
-    entry = _measured(values, kind)
+    entry = _measured(values, kind, scalar)
     if entry is None:
         return f"moves by {_spread(values):.2g} at {_size(values[0]):.2g}"
     for i, setting in enumerate(settings):
-        others = _measured(values[:i] + values[i + 1 :], kind) if len(values) > 1 else None
-        if others and not _apart(values[i], others["value"]).max(initial=0.0) <= others["tolerance"]:
+        others = _measured(values[:i] + values[i + 1 :], kind, scalar) if len(values) > 1 else None
+        if others and not (_apart(values[i], others["value"]) <= _allowed(others)).all():
             return f"only {setting} moves it by {_apart(values[i], others['value']).max():.2g}"
-    rounded = [_to_tolerance(v, entry["tolerance"]) for v in entry["value"].tolist()]
+    pairs = zip(entry["value"].tolist(), _allowed(entry).tolist(), strict=True)
+    rounded = [_to_tolerance(value, allowed) for value, allowed in pairs]
     return {**entry, "value": rounded[0] if scalar else rounded}
 
 
-def _measured(values: list[np.ndarray], kind: Kind) -> Record | None:
+def _measured(values: list[np.ndarray], kind: Kind, scalar: bool) -> Record | None:
     """The median of the runs, its tolerance, and their spread; None where the tolerance says nothing."""
     spread, middle = _up(_spread(values)), np.sort(values, axis=0)[len(values) // 2]
     size = _size(middle)
-    tolerance = _up(max(SPREADS * spread, kind.floor(size)))
-    if vacuous(tolerance, size, kind):
+    if vacuous(max(SPREADS * spread, kind.floor(size)), size, kind):
         return None
-    return {"value": middle, "tolerance": tolerance, "spread": spread}
+    least = kind.floor(size) if scalar else kind.least  # the elements of an array have sizes of their own
+    share = {} if scalar or not kind.share else {"share": kind.share}
+    return {"value": middle, "tolerance": _up(max(SPREADS * spread, least)), **share, "spread": spread}
 
 
 def vacuous(tolerance: float, size: float, kind: Kind = Kind()) -> bool:
@@ -240,7 +259,7 @@ def vacuous(tolerance: float, size: float, kind: Kind = Kind()) -> bool:
     near 0, as a difference does: there the tolerance must be less than half the interval's width.
     """
     width = kind.width if math.isfinite(kind.width) else 0.0
-    near_zero = size <= kind.floor(size) and tolerance <= _up(kind.floor(size))
+    near_zero = size <= kind.floor(size) and tolerance <= kind.floor(size)
     return not (tolerance < max(size, width) / 2 or near_zero)
 
 

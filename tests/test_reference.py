@@ -90,7 +90,7 @@ def test_every_reference_belongs_to_a_page():
 def _record(mean: float = 0.5, curve: tuple = (1.0, 2.0, 3.0), name: str = "pgd", gap: float = 0.0) -> dict:
     return {
         "values": {
-            "mAP": {"value": mean, "low": mean - 0.05, "high": mean + 0.05, "unit": "share"},
+            "mAP": {"value": mean, "low": mean - 0.05, "high": mean + 0.05, "clips": 20, "unit": "share"},
             "bound": {"value": 2.0, "kind": "exact"},
             "broken": {"value": 0.5, "clips": 50},
             "gap": {"value": gap},
@@ -136,12 +136,22 @@ def test_the_floor_fits_the_kind_of_number():
         "mAP": pytest.approx(WIDTH * 0.1),
         "mAP.low": pytest.approx(WIDTH * 0.1),
         "mAP.high": pytest.approx(WIDTH * 0.1),
+        "mAP.clips": pytest.approx(20 * EXACT),
         "bound": pytest.approx(2 * EXACT),
         "broken": pytest.approx(CLIPS / 50),
         "broken.clips": pytest.approx(50 * EXACT),
         "gap": ABSOLUTE,
-        "figure loss.loss": pytest.approx(ABSOLUTE + RELATIVE * 3, rel=0.1),
+        "figure loss.loss": ABSOLUTE,
     }
+    assert numbers["figure loss.loss"]["share"] == RELATIVE
+
+
+def test_each_element_of_an_array_has_a_floor_of_its_own_size():
+    reference = reference_of(_runs(*[_record(curve=(1000.0, 1.0, 0.0))] * 4))
+    assert _told(_record(curve=(1009.0, 1.009, 0.00009)), reference) == []
+    assert _told(_record(curve=(1011.0, 1.0, 0.0)), reference) == ["figure loss.loss[0]"]
+    assert _told(_record(curve=(1000.0, 1.011, 0.0)), reference) == ["figure loss.loss[1]"]
+    assert _told(_record(curve=(1000.0, 1.0, 0.00011)), reference) == ["figure loss.loss[2]"]
 
 
 def test_an_interval_that_is_drawn_has_the_floor_of_an_interval():
@@ -149,7 +159,7 @@ def test_an_interval_that_is_drawn_has_the_floor_of_an_interval():
              {"value": [0.5, 0.6], "low": [0.4, 0.5], "high": [0.6, 0.7], "epsilon": [1.0, 2.0]}.items()}  # fmt: skip
     numbers = reference_of(_runs({"values": {}, "figures": {"sweep": drawn}}))["numbers"]
     assert numbers["figure sweep.value"]["tolerance"] == pytest.approx(WIDTH * 0.2)
-    assert numbers["figure sweep.epsilon"]["tolerance"] == pytest.approx(ABSOLUTE + RELATIVE * 2, rel=0.1)
+    assert numbers["figure sweep.epsilon"]["share"] == RELATIVE
 
 
 @pytest.mark.parametrize(
@@ -272,6 +282,7 @@ def test_everything_in_a_results_file_has_a_name():
         "mAP",
         "mAP.low",
         "mAP.high",
+        "mAP.clips",
         "mAP.unit",
         "bound",
         "broken",
