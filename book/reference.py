@@ -64,7 +64,7 @@ def kept_in(setting: str, page: Page, places: Places) -> Path:
         places.root / "constraints.txt",
         *sorted(path for path in (places.root / "data").glob("*") if path.is_file()),
     ]
-    planted = [code_digest((places.root / "book" / name).read_text()) for name in ("rounding.py", "plant.py")]
+    planted = code_digest((places.root / "book" / "rounding.py").read_text())
     how = planted if "AVLIB_ROUNDING" in SETTINGS[setting] else SETTINGS[setting]
     state = digest(code, sources(code=code), page.parameters, files, how)
     return places.build / "reference" / page.profile / f"{page.notebook}@{page.variant}" / f"{setting} {state}.json"
@@ -112,7 +112,7 @@ def measured(page: Page, places: Places, jobs: int) -> Record:
     plain = flat(records[PLAIN])
     for setting, record in records.items():
         if setting.startswith("noise") and flat(record) == plain:
-            raise AvlibError(f"{page.name}: {setting} moved no number: is it planted? see book/plant.py")
+            raise AvlibError(f"{page.name}: {setting} moved no number: is it planted? see book/planted/")
     return reference_of(records)
 
 

@@ -26,10 +26,9 @@ INIT += [f"{law}_{kind}_" for law in ("xavier", "kaiming") for kind in ("uniform
 
 
 def environment(seed: int) -> dict[str, str]:
-    """The environment in which every kernel plants the noise of `seed` when it starts."""
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    startup = str(ROOT / "book" / "plant.py")
-    return {"AVLIB_ROUNDING": str(seed), "PYTHONSTARTUP": startup, "PYTHONPATH": os.pathsep.join(path)}
+    """The environment in which every Python process, kernels included, plants the noise of `seed` when it starts."""
+    path = [str(ROOT / "book" / "planted"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"AVLIB_ROUNDING": str(seed), "PYTHONPATH": os.pathsep.join(path)}
 
 
 def jitter(values: Tensor, seed: int) -> Tensor:
@@ -69,6 +68,7 @@ class _Rounded(torch.autograd.Function):
         return jitter(gradient, ctx.seed), None
 
 
+@functools.cache  # planted once, however often it is asked for
 def plant(seed: int) -> None:
     """Round differently from here on, until this process ends."""
 
@@ -81,7 +81,7 @@ def plant(seed: int) -> None:
         return _Rounded.apply(output, seed) if isinstance(output, Tensor) else output
 
     def sound(module: nn.Module, inputs: tuple) -> tuple | None:
-        return (jitter(inputs[0], seed), *inputs[1:]) if isinstance(module, LogMel) else None
+        return (_Rounded.apply(inputs[0], seed), *inputs[1:]) if isinstance(module, LogMel) else None
 
     nn.modules.module.register_module_forward_hook(layer)
     nn.modules.module.register_module_forward_pre_hook(sound)

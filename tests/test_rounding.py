@@ -61,6 +61,21 @@ def test_a_kernel_that_is_told_to_plants_the_noise_and_can_repeat_it(tmp_path):
         assert torch.equal(plain[name], noisy[name]), name
 
 
+def test_a_process_that_a_planted_one_starts_is_planted_once():
+    code = "import torch; print(len(torch.nn.modules.module._global_forward_hooks))"
+    own = {**os.environ, **environment(1)}
+    again = f"import book.rounding; book.rounding.plant(1); {code}"
+    counted = [subprocess.check_output([sys.executable, "-c", text], env=own, text=True) for text in (code, again)]
+    assert counted == ["1\n", "1\n"]
+
+
+def test_the_gradient_of_sound_goes_through_the_noise():
+    code = "import torch; from avlib.features import paper64; x = torch.rand(16000).requires_grad_()"
+    code += "; paper64()(x).sum().backward(); print(bool(x.grad.isfinite().all()))"
+    own = {**os.environ, **environment(1)}
+    assert subprocess.check_output([sys.executable, "-c", code], env=own, text=True) == "True\n"
+
+
 def test_noise_moves_half_of_the_numbers_by_one_last_place():
     values = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
     moved = jitter(values, 1)

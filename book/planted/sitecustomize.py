@@ -1,4 +1,4 @@
-"""Read by every kernel at its start where ``PYTHONSTARTUP`` names it: see `book.rounding`."""
+"""Python imports this before all else where its folder is on the path: see `book.rounding`."""
 
 import os
 
