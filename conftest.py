@@ -6,7 +6,7 @@ if "AVLIB_ROUNDING" in os.environ:
     from book import rounding
 
     seed = int(os.environ["AVLIB_ROUNDING"])
-    # Kernels and other processes that are started from here inherit both: the noise, and a cache that no other noise fills.
+    # What is started from here, kernels included, inherits both: the noise, and a cache that no other noise fills.
     os.environ.update(rounding.environment(seed))
     os.environ["AVLIB_CACHE"] = str(rounding.ROOT / "_build" / "rounding" / str(seed))
     rounding.plant(seed)

@@ -62,7 +62,7 @@ class Chapter:
     def __init__(self, name: str) -> None:
         notebook = nbformat.read(Places().notebooks / f"{name}.ipynb", as_version=4)
         self.cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-        self.space: dict = {"In": [""]}
+        self.space: dict = {"In": ["", *self.cells]}
         cells = _leading_to(self.cells, KEYS[name])
         self.once = cells[: 1 + next(i for i, cell in enumerate(cells) if "trained(" in cell)]
         for cell in self.once:
