@@ -136,6 +136,8 @@ class Run:
 
         It goes to the results file, and other pages can cite it.  Of an interval that file keeps the corrected value,
         its ends, the plain value, and from how many seeds and clips it is.
+        Of `facts`, ``kind="exact"`` (a formula, the same on every processor) and ``clips=N`` (a share of N clips) decide
+        how closely the tests compare it.
         """
         if isinstance(value, Interval):
             kept = ("low", "high", "plain", "seeds", "clips")
@@ -148,12 +150,12 @@ class Run:
         record = {"provenance": {"parameters": self.parameters}, "values": self.values}
         self.table(verdicts(self.notebook, record), "verdicts")
 
-    def figure(self, name: str, drawn: tuple[Figure, Any]) -> None:
-        """Show a figure and keep the data that it was drawn from."""
+    def figure(self, name: str, drawn: tuple[Figure, Any], **facts: Any) -> None:
+        """Show a figure and keep the data that it was drawn from, with `facts` beside each column."""
         figure, data = drawn
         display(figure)
         plt.close(figure)
-        self.figures[name] = {key: _facts(values) for key, values in _columns(data).items()}
+        self.figures[name] = {key: {**_facts(values), **facts} for key, values in _columns(data).items()}
 
     def table(self, frame: pd.DataFrame, name: str, **formats: str) -> None:
         """Show a table; `formats` maps columns to format strings."""

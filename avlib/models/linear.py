@@ -52,7 +52,7 @@ class LinearTagger(Tagger):
         return self.head.weight.unflatten(1, self.shape)
 
 
-def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> LinearTagger:
+def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 1000) -> LinearTagger:
     """Logistic regression for every class: min Σ_c [ mean_i softplus((1 − 2 y_ic)·z_ic) + (penalty / 2)·‖w_c‖² ].
 
     Convex, so it has one optimum and needs no seed; biases are not penalised.  The weights lie in the span of the
@@ -68,8 +68,9 @@ def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 100) -> 
     coordinates = axes * squares.sqrt() * scale  # (N, N), the clips seen along the scaled axes
     weights = audio.new_zeros(len(split), labels.shape[1], requires_grad=True)
     bias = audio.new_zeros(labels.shape[1], requires_grad=True)
+    # To the optimum, and not to where the loss happens to stand still: that place would hang on rounding.
     optimiser = torch.optim.LBFGS(
-        [weights, bias], max_iter=iterations, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
+        [weights, bias], max_iter=iterations, tolerance_grad=1e-9, tolerance_change=0, line_search_fn="strong_wolfe"
     )
 
     def closure() -> Tensor:

@@ -43,7 +43,9 @@ def _read(table: Array, cycles: NDArray) -> Array:
 def _pitched(timbre: Timbre, base: float, octaves: Array, generator: np.random.Generator) -> Array:
     """A periodic source whose fundamental follows base · 2^octaves."""
     ratios = RATIOS.get(timbre.kind, (1.0,))
-    frequency = base * 2 ** upsampled(octaves)
+    # In float64: the last place of a float32 power is another one with AVX-512 and without, the phase adds it up over
+    # the whole event, and which sample of the table is read would depend on the processor.
+    frequency = base * np.exp2(upsampled(octaves).astype(np.float64))
     table = _table(timbre, float(frequency.max()) * max(ratios), generator)
     cycles = np.cumsum(frequency, dtype=np.float64) / RATE
     voices = [_read(table, cycles * ratio + generator.random()) for ratio in ratios]

@@ -1,0 +1,12 @@
+"""`AVLIB_ROUNDING=3 make test` runs every test and every notebook as another processor would: see `book.rounding`."""
+
+import os
+
+if "AVLIB_ROUNDING" in os.environ:
+    from book import rounding
+
+    seed = int(os.environ["AVLIB_ROUNDING"])
+    # What is started from here, kernels included, inherits both: the noise, and a cache that no other noise fills.
+    os.environ.update(rounding.environment(seed))
+    os.environ["AVLIB_CACHE"] = str(rounding.ROOT / "_build" / "rounding" / str(seed))
+    rounding.plant(seed)
