@@ -136,8 +136,8 @@ class Run:
 
         It goes to the results file, and other pages can cite it.  Of an interval that file keeps the corrected value,
         its ends, the plain value, and from how many seeds and clips it is.
-        Of `facts`, ``kind="exact"`` (a formula, the same on every processor) and ``clips=N`` (a share of N clips) decide
-        how closely the tests compare it.
+        Of `facts`, ``kind="exact"`` (a formula, the same on every processor) and ``clips=N`` (a share of N clips)
+        decide how closely the tests compare it.
         """
         if isinstance(value, Interval):
             kept = ("low", "high", "plain", "seeds", "clips")
