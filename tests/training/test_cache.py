@@ -95,7 +95,7 @@ def test_key_holds_everything_that_decides_the_weights(data, relabelled, factory
     monkeypatch.setattr(torch, "__version__", "3.0")
     keys["torch"] = kept.digest(kept.describe(*base))
     monkeypatch.undo()
-    monkeypatch.setattr(kept, "sources", lambda *modules: {})
+    monkeypatch.setattr(kept, "sources", lambda *modules, **known: {})
     keys["source"] = kept.digest(kept.describe(*base))
     assert len(set(keys.values())) == len(keys)
 
