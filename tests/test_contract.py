@@ -135,7 +135,7 @@ def test_long_cells_and_little_prose_are_seen(tmp_path):
 def test_a_name_used_twice_and_a_default_that_differs_are_seen(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "book" / "profiles").mkdir(parents=True)
-    pages = "parameters: {profile: smoke}\npages:\n  10_a: {seed: 1}\n  20_b: {}\n"
+    pages = "limit: 60\nparameters: {profile: smoke}\npages:\n  10_a: {seed: 1}\n  20_b: {}\n"
     (tmp_path / "book" / "profiles" / "smoke.yml").write_text(pages)
     notebook = _good()
     notebook.cells[1].source += "\nseed: int = 0  # of the data"
