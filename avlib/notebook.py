@@ -135,9 +135,8 @@ class Run:
         """Keep a number, or an interval as `avlib.metrics` gives it, under `key`.
 
         It goes to the results file, and other pages can cite it.  Of an interval that file keeps the corrected value,
-        its ends, the plain value, and from how many seeds and clips it is.
-        Of `facts`, ``kind="exact"`` (a formula, the same on every processor) and ``clips=N`` (a share of N clips) decide
-        how closely the tests compare it.
+        its ends, the plain value, and from how many seeds and clips it is.  Two `facts` decide how closely the tests
+        compare a number: ``kind="exact"`` (a formula, the same on every processor), ``clips=N`` (a share of N clips).
         """
         if isinstance(value, Interval):
             kept = ("low", "high", "plain", "seeds", "clips")
