@@ -52,8 +52,8 @@ def begin(notebook: str, namespace: dict[str, Any]) -> "Run":
     """
     shell = InteractiveShell.instance()
     shell.set_custom_exc((AvlibError,), _one_line)
-    executed = namespace.get("In", [])
-    declared = _declared(executed)
+    executed, file = namespace.get("In", []), Path(f"{notebook}.ipynb")  # kernels start where their notebook lies
+    declared = _declared(executed) or _declared(cells(file) if file.exists() else [])  # some runners keep no history
     if "profile" not in declared:
         raise AvlibError(f"{notebook}: run the cell of the parameters first; it must say, among others, profile: str")
     values = {name: namespace[name] for name in declared.keys() | _injected(executed)}
@@ -135,9 +135,8 @@ class Run:
         """Keep a number, or an interval as `avlib.metrics` gives it, under `key`.
 
         It goes to the results file, and other pages can cite it.  Of an interval that file keeps the corrected value,
-        its ends, the plain value, and from how many seeds and clips it is.
-        Of `facts`, ``kind="exact"`` (a formula, the same on every processor) and ``clips=N`` (a share of N clips)
-        decide how closely the tests compare it.
+        its ends, the plain value, and from how many seeds and clips it is.  Two `facts` decide how closely the tests
+        compare a number: ``kind="exact"`` (a formula, the same on every processor), ``clips=N`` (a share of N clips).
         """
         if isinstance(value, Interval):
             kept = ("low", "high", "plain", "seeds", "clips")
