@@ -21,7 +21,7 @@ from avlib.data.split import Split
 from book.places import Places
 from book.plan import plan
 from book.reference import path_of
-from book.tolerance import compare, flat
+from book.tolerance import compare
 
 ATTACK = {"library_loss", "lower_half_loss", "lower_half_leak"}  # numbers of the library's attack
 OTHERS = {"by_hand_loss", "clean_mAP"}  # numbers that a fault in the library's attack does not touch
@@ -77,15 +77,14 @@ class Chapter:
         for cell in _leading_to(self.cells, keys):
             if cell not in self.once:
                 exec(cell, own)
-        return {"values": {key: own["run"].values[key] for key in keys}, "figures": {}}
+        return {"values": {key: {"value": own["run"].values[key]["value"]} for key in keys}, "figures": {}}
 
     def differences(self, keys: set[str]) -> set[str]:
-        """Those of `keys`, with what belongs to them, whose numbers are beyond their tolerance now."""
-        record = self.numbers(keys)
-        known = {part: {key: entry for key, entry in self.reference[part].items() if key in flat(record)}
+        """Those of `keys` whose numbers are beyond their tolerance now."""
+        known = {part: {key: entry for key, entry in self.reference[part].items() if key in keys}
                  for part in ("numbers", "texts", "unstable")}  # fmt: skip
         assert keys <= known["numbers"].keys(), "not in the reference: measure it, python -m book.reference"
-        return {difference.key for difference in compare(record, known)}
+        return {difference.key for difference in compare(self.numbers(keys), known)}
 
 
 @pytest.fixture(scope="module")
