@@ -12,6 +12,7 @@ import platform
 import re
 import time
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,7 @@ class Run:
             "python": platform.python_version(),
             "device": title(self.device),
             "seconds": round(time.perf_counter() - self.started, 1),
+            "date": date.today().isoformat(),
         }
         record = {"provenance": {**provenance, "used": used()}, "values": self.values, "figures": self.figures}
         with atomic(self.results_folder / f"{self.page}.json") as part:

@@ -82,6 +82,7 @@ def _hashed(value: object) -> bytes:
 
 
 @functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def code_digest(source: str) -> str:
     """Digest of Python code without what no computer reads: comments, docstrings and layout.
 

@@ -76,7 +76,7 @@ class Card:
         return pd.DataFrame({name: self._column(threat) for name, threat in self.threats.items()})
 
     def _column(self, threat: Threat) -> dict[str, str]:
-        eps = torch.as_tensor(threat.eps, dtype=torch.float64)
+        eps = torch.as_tensor(threat.eps).cpu().double()
         limits = [
             "per-bin budgets" if threat.scale is not None else "",
             f"{float(threat.mask.float().mean()):.0%} of the bins" if threat.mask is not None else "",

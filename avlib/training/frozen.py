@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from avlib.data.source import SPLITS
 from avlib.data.split import AVData, Batch, Split
 from avlib.models import POOLINGS, Head
 from avlib.models.tagger import Identity, Tagger, tagger_of
@@ -15,24 +16,24 @@ from avlib.training.cache import trained
 from avlib.training.predict import predict
 from avlib.training.recipe import Recipe
 
-Look = Callable[[Batch], Tensor]
+Observer = Callable[[Batch], Tensor]
 ENCODED = "encoding"  # the modality of clips that a model has encoded
 
 
 class _Through(nn.Module):
-    """A model whose answer is what `look` sees in it."""
+    """A model whose answer is what `observer` sees in it."""
 
-    def __init__(self, model: nn.Module, look: Look) -> None:
+    def __init__(self, model: nn.Module, observer: Observer) -> None:
         super().__init__()
         self.model = model
-        self.look = look
+        self.observer = observer
 
     def forward(self, batch: Batch) -> Tensor:
-        return self.look(batch)
+        return self.observer(batch)
 
 
-def observed(model: nn.Module, split: Split, look: Look) -> Tensor:
-    """What `look(batch)` sees inside `model` for every clip of `split`: float32 (N, …) on the CPU.
+def observed(model: nn.Module, split: Split, observer: Observer) -> Tensor:
+    """What `observer(batch)` sees inside `model` for every clip of `split`: float32 (N, …) on the CPU.
 
     Runs in `predict`, so the model stands still as in every evaluation.
 
@@ -41,21 +42,21 @@ def observed(model: nn.Module, split: Split, look: Look) -> Tensor:
     >>> observed(nn.Linear(1, 1), split, lambda batch: batch["audio"].mean(dim=1)).shape
     torch.Size([3, 2])
     """
-    return predict(_Through(model, look), tagger_of(model).view(split))
+    return predict(_Through(model, observer), tagger_of(model).view(split))
 
 
-def encoded(model: Tagger, data: AVData, look: Look | None = None) -> AVData:
+def encoded(model: Tagger, data: AVData, observer: Observer | None = None) -> AVData:
     """`data` as the head of `model` meets it: sequences (N, T′, d) as their one modality, "encoding".
 
-    `look` takes the sequences from another place inside the model; the bottleneck when left out.  Each split is
+    `observer` takes the sequences from another place inside the model; the bottleneck when left out.  Each split is
     encoded once and held in memory, with its labels, events and sound.
     """
-    look = look or model.bottleneck
+    observer = observer or model.bottleneck
     splits: dict[str, Any] = {}
-    for name in ("train", "valid", "eval"):
+    for name in SPLITS:
         split: Split = getattr(data, name)
         media = None if split.render is None else split.media
-        features = {ENCODED: observed(model, split, look)}
+        features = {ENCODED: observed(model, split, observer)}
         splits[name] = replace(split, features=features, render=media, rows=None)
     held = [split.features[ENCODED] for split in splits.values()]
     return replace(data, **splits, checksums={ENCODED: digest(held), "labels": data.checksums["labels"]})
