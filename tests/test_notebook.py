@@ -88,6 +88,14 @@ def test_the_parameters_are_those_of_their_own_cell():
         begin("03_breaking", _namespace("x = 1"))
 
 
+def test_where_a_runner_keeps_no_history_the_parameters_are_read_from_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), new_code_cell("x = 1")]
+    nbformat.write(new_notebook(cells=cells), "03_breaking.ipynb")
+    run = begin("03_breaking", {**_namespace(PARAMETERS), "In": [""], "epsilon": 2})
+    assert (run.parameters["epsilon"], run.variant) == (2.0, "synthav,epsilon=2")
+
+
 def test_begin_refuses_what_the_notebook_does_not_have():
     with pytest.raises(AvlibError, match="03_breaking has no parameter 'epsilom'; it has: dataset, epsilon, profile"):
         begin("03_breaking", _namespace(PARAMETERS, "# Parameters\nepsilom = 2\n"))
