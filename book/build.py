@@ -23,6 +23,8 @@ from book.places import Page, Places
 from book.plan import plan, words
 from book.publish import publish
 
+PATIENCE = 5.0  # s: the workers of a killed run end within a moment
+
 
 @contextlib.contextmanager
 def alone(build: Path) -> Iterator[None]:
@@ -30,7 +32,7 @@ def alone(build: Path) -> Iterator[None]:
     with writing(build):
         build.mkdir(parents=True, exist_ok=True)
     try:
-        lock = FileLock(build / "book.lock", timeout=5).acquire()  # the workers of a killed run end within a moment
+        lock = FileLock(build / "book.lock", timeout=PATIENCE).acquire()
     except Timeout:
         raise AvlibError(f"another make book is at work in {build}; wait until it is done, or stop it") from None
     with lock, writing(build):

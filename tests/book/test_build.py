@@ -1,12 +1,18 @@
 """The whole way of `make book`: what it leaves, what it does again, what it survives, and what it never publishes."""
 
+import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 
+import nbformat
 import pytest
+
+from book.execute import execute_all
+from book.plan import plan
 
 
 def refused(code: int, stderr: str) -> str:
@@ -18,40 +24,42 @@ def refused(code: int, stderr: str) -> str:
     return lines[0]
 
 
-def test_a_whole_book_stands_and_is_left_alone_when_nothing_changed(book, capfd):
+def test_a_whole_book_stands(book):
     assert book.published().count(">20.0<") == 2
     assert (book.places.html / "index.html").exists()
     results = {p.name for p in (book.places.build / "results" / "smoke").iterdir()}
     assert results == {"10_first@synthav.json", "20_second@synthav.json"}
-    before = book.executed()
-    assert book.make_book() == 0
+
+
+def test_an_edit_of_prose_is_published_without_an_execution(book, capfd):
+    source, before = book.places.notebooks / "20_second.ipynb", book.executed()
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[0].source = "# Another title\n\nAnother sentence."
+    notebook.cells.insert(2, nbformat.v4.new_markdown_cell("An inserted paragraph."))
+    notebook.cells[-1].source += "  # it ends"
+    nbformat.write(notebook, source)
+    assert book.make_book("--params", "epsilon=1") == 0
     assert capfd.readouterr().err.count("unchanged") == 2
+    page = (book.places.html / "notebooks" / "20_second.html").read_text()
+    for words in ("Another title", "Another sentence.", "An inserted paragraph.", "# it ends"):
+        assert words in page
+    assert book.published().count(">20.0<") == 2
     assert book.executed() == before
 
 
 def test_a_changed_library_executes_every_page_again(book):
-    before = book.executed()
+    before, pages = book.executed(), plan("smoke", places=book.places)
     tiny = book.places.root / "avlib" / "tiny.py"
     tiny.write_text(tiny.read_text().replace("FACTOR = 20", "FACTOR = 21"))
-    assert book.make_book() == 0
+    execute_all(pages, book.places, 2)
     assert all(written > before[name] for name, written in book.executed().items())
-    assert book.published().count(">21.0<") == 2
+    found = [json.loads(book.places.results(page).read_text())["values"] for page in pages]
+    assert found == [{"answer": 21.0}] * 2
 
 
-def test_a_changed_notebook_alone_is_executed_again(book):
-    before = book.executed()
-    book.write("20_second", finish="run.finish(7)")
-    assert book.make_book() == 0
-    after = book.executed()
-    assert after["10_first"] == before["10_first"]
-    assert after["20_second"] > before["20_second"]
-    assert ">20.0<" in book.published()
-    assert ">7.0<" in book.published()
-
-
-def test_a_failed_notebook_fails_every_build_until_it_is_mended(book, capfd):
+def test_a_failed_notebook_fails_every_build_and_is_alone_executed_again_when_mended(book, capfd):
     book.write("20_second", 'print("so far")', 'raise ValueError("no such clip")')
-    whole = book.published()
+    whole, before = book.published(), book.executed()
     for _ in range(2):  # the second build must not have forgotten the failure of the first
         line = refused(book.make_book(), capfd.readouterr().err)
         assert "20_second failed: ValueError: no such clip" in line
@@ -60,21 +68,35 @@ def test_a_failed_notebook_fails_every_build_until_it_is_mended(book, capfd):
         assert book.published() == whole
     book.write("20_second", finish="run.finish(8)")
     assert book.make_book() == 0
+    after = book.executed()
+    assert after["10_first"] == before["10_first"]
+    assert after["20_second"] > before["20_second"]
+    assert ">20.0<" in book.published()
     assert ">8.0<" in book.published()
 
 
-def test_a_parameter_reaches_the_page_and_names_its_results(book):
-    assert book.make_book("--only", "10", "--params", "epsilon=8/255") == 0
+def test_a_parameter_reaches_the_page_which_shows_it_and_names_its_results(book):
+    assert book.make_book("--only", "20", "--params", "epsilon=8/255") == 0
     assert ">0.6<" in book.published()  # 20 · 8/255
-    assert (book.places.build / "results" / "smoke" / "10_first@synthav,epsilon=0.0313725.json").exists()
+    assert (book.places.build / "results" / "smoke" / "20_second@synthav,epsilon=0.0313725.json").exists()
+    shown = nbformat.read(book.places.build / "src" / "notebooks" / "20_second.ipynb", as_version=4)
+    assert [cell.source for cell in shown.cells if "profile" in cell.source] == [
+        f'profile: str = "smoke"  # size\ndataset: str = "synthav"  # data set\nepsilon: float = {8 / 255}  # radius'
+    ]
+    assert [cell.execution_count for cell in shown.cells if cell.cell_type == "code"] == [1, 2, 3]
+    assert str(20 * 8 / 255) in str(shown.cells[-1].outputs)
 
 
-def test_a_number_that_no_page_has_is_refused_and_the_last_good_book_stays(book, capfd):
+def test_what_leads_nowhere_is_refused_and_the_last_good_book_stays(book, capfd):
+    """A number that no page has, a page, and a source: one line names them all."""
     intro, whole = book.places.root / "book" / "intro.md", book.published()
-    intro.write_text(intro.read_text().replace("10_first.ipynb::answer", "10_first.ipynb::anser"))
+    wrong = intro.read_text().replace("10_first.ipynb::answer", "10_first.ipynb::anser")
+    intro.write_text(wrong + "\n[there](nowhere.md) {cite}`nobody2020`\n")
     line = refused(book.make_book(), capfd.readouterr().err)
-    assert "Jupyter Book refused" in line
-    assert "anser" in line
+    told, _, where = line.removeprefix("make book: Jupyter Book refused: ").rpartition("; all of it is in ")
+    for name in ("anser", "nowhere", "nobody2020"):
+        assert name in told
+    assert where == str(book.places.build / "jupyter-book.log")
     assert book.published() == whole
 
 
@@ -96,37 +118,39 @@ def test_a_wrong_question_is_refused_before_a_kernel_starts(checkout, capfd, que
     assert not checkout.places.build.joinpath("executed").exists()
 
 
-def test_missing_recordings_leave_their_page_out_and_say_how_to_get_it(checkout, capfd):
-    profile = checkout.places.profiles / "smoke.yml"
+def test_missing_recordings_leave_their_page_out_and_say_how_to_get_it(book, capfd):
+    profile = book.places.profiles / "smoke.yml"
     profile.write_text(profile.read_text() + "  20_second@avdigits: {dataset: avdigits}\n")
-    toc = checkout.places.root / "book" / "_toc.yml"
+    toc = book.places.root / "book" / "_toc.yml"
     toc.write_text(toc.read_text() + "  - file: notebooks/20_second-avdigits\n")
-    assert checkout.make_book() == 0
+    assert book.make_book() == 0
     [line] = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
     assert "20_second@avdigits" in line
     assert "AVLIB_DATA" in line
-    assert "AVLIB_DATA" in (checkout.places.html / "notebooks" / "20_second-avdigits.html").read_text()
-    assert "AVLIB_DATA" in refused(checkout.make_book("--dataset", "avdigits"), capfd.readouterr().err)
+    assert "AVLIB_DATA" in (book.places.html / "notebooks" / "20_second-avdigits.html").read_text()
+    assert book.published().count(">20.0<") == 2
+    assert "AVLIB_DATA" in refused(book.make_book("--dataset", "avdigits"), capfd.readouterr().err)
 
 
-def test_a_killed_build_goes_on_where_it_was(checkout):
+def test_a_killed_build_goes_on_where_it_was(checkout, monkeypatch):
+    monkeypatch.setattr("book.build.publish", lambda *_: "nowhere")
     started = checkout.places.root / "started"
     note = f'import os, pathlib, time\n\npathlib.Path("{started}").write_text(str(os.getpid()))'
     checkout.write("20_second", note, "time.sleep(100)")
-    running, deadline = checkout.start(), time.monotonic() + 60
+    running, deadline = multiprocessing.get_context("fork").Process(target=checkout.make_book), time.monotonic() + 60
+    running.start()
     while not (started.exists() and started.read_text() and "10_first" in checkout.executed()):
-        assert running.poll() is None, running.communicate()[1]
+        assert running.is_alive()
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    running.kill()
+    running.join()
     before = checkout.executed()
     assert set(before) == {"10_first"}
 
     checkout.write("20_second")
     assert checkout.make_book() == 0
-    assert checkout.executed()["10_first"] == before["10_first"]
-    assert checkout.published().count(">20.0<") == 2
+    assert checkout.executed() == before | {"20_second": checkout.executed()["20_second"]}
     for _ in range(50):  # its workers and their kernels do not live on
         if not _alive(int(started.read_text())):
             return
@@ -150,7 +174,8 @@ def test_an_interrupted_build_stops_and_says_so(checkout):
     assert not started.with_name("started-20_second").exists()
 
 
-def test_a_second_build_in_the_same_folder_is_kept_out(checkout, capfd):
+def test_a_second_build_in_the_same_folder_is_kept_out(checkout, capfd, monkeypatch):
+    monkeypatch.setattr("book.build.PATIENCE", 0.2)
     checkout.places.build.mkdir()
     hold = (
         "import sys, time, filelock; lock = filelock.FileLock(sys.argv[1]).acquire(); print(flush=True); time.sleep(60)"

@@ -5,8 +5,8 @@ import dataclasses
 import functools
 import multiprocessing
 import os
+import resource
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -360,26 +360,28 @@ def test_unknown_modality_is_refused(modalities):
         stored(source(), modalities)
 
 
-FULL_DISK = """
-import resource, signal, sys
-sys.path.insert(0, {tests!r})
-import test_store
-from avlib.errors import AvlibError
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
-try:
-    test_store.stored(test_store.source())
-except (AvlibError, OSError) as error:
-    print(type(error).__name__, error)
-"""
+def forked(target):
+    process = multiprocessing.get_context("fork").Process(target=target)
+    process.start()
+    return process
 
 
 def test_file_that_cannot_grow_leaves_nothing_behind(tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-c", FULL_DISK.format(tests=str(Path(__file__).parent))], capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
-    assert "File too large" in run.stdout
+    here, there = multiprocessing.Pipe()
+
+    def fill() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+        try:
+            stored(source())
+        except (AvlibError, OSError) as error:
+            there.send(str(error))
+
+    process = forked(fill)
+    process.join()
+    assert process.exitcode == 0
+    assert here.poll()
+    assert "File too large" in here.recv()
     assert [path.name for path in tmp_path.rglob("*") if path.suffix != ".lock" and path.is_file()] == []
 
 
@@ -402,12 +404,6 @@ def slowly(split: str, i: int, modalities: tuple[str, ...], log: Path) -> Clip:
         file.write(f"{split}-{i}\n")
     time.sleep(0.005)
     return clip(split, i, modalities)
-
-
-def forked(target):
-    process = multiprocessing.get_context("fork").Process(target=target)
-    process.start()
-    return process
 
 
 def test_killed_render_is_not_taken_for_a_whole_one(cache):

@@ -91,7 +91,7 @@ def test_pairing_removes_the_luck_of_the_clips():
 
 
 def test_seeds_that_differ_widen_the_interval_and_equal_ones_do_not():
-    scores, labels = sample(7, clips=2000)
+    scores, labels = sample(7, clips=600)
     one = bootstrap(scores, labels)
     same = bootstrap(np.stack([scores] * 3), labels)
     noise = np.random.default_rng(8).normal(size=scores.shape)
@@ -101,7 +101,7 @@ def test_seeds_that_differ_widen_the_interval_and_equal_ones_do_not():
     assert width[2] > 1.5 * width[0]
     means = [tagging(scores + k * noise, labels).mAP for k in (0, 0.7, 1.5)]
     assert spread.plain == pytest.approx(np.mean(means))
-    assert (spread.seeds, spread.clips) == (3, 2000)
+    assert (spread.seeds, spread.clips) == (3, 600)
 
 
 def test_the_generator_decides_and_the_chunk_size_does_not(monkeypatch):

@@ -38,7 +38,7 @@ def data():
     return tones()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def factory():
     return FACTORY
 

@@ -1,5 +1,6 @@
 """An attack inside training, and an attack on a model that Fabric has wrapped, in float32 and in bf16-mixed."""
 
+import copy
 import dataclasses
 import math
 
@@ -44,11 +45,16 @@ def _notes():
     NOTES.clear()
 
 
-@pytest.fixture(params=["CSN", "CRNN"])
-def tagger(request, factory):
+@pytest.fixture(scope="module", params=["CSN", "CRNN"])
+def untrained(request, factory):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return factory(width=64) if request.param == "CSN" else CRNN(4, 32, 64)
+
+
+@pytest.fixture
+def tagger(untrained):
+    return copy.deepcopy(untrained)
 
 
 def test_a_model_trains_against_an_adversary(data, tagger, fabric, monkeypatch):
@@ -130,11 +136,18 @@ def test_stopping_in_mid_epoch_changes_nothing(data, factory, fabric, tmp_path, 
 # --- a wrapped model --------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def learned(data, untrained):
+    model = copy.deepcopy(untrained)
+    train(model, data, Recipe(epochs=4, batch_size=8, lr=3e-3), seed=0)
+    return model
+
+
 @pytest.fixture
-def trained_pair(data, tagger, fabric):
+def trained_pair(learned, fabric):
     """A model that has learnt something, bare and as ``fabric.setup`` wraps it."""
-    train(tagger, data, Recipe(epochs=4, batch_size=8, lr=3e-3), seed=0)
-    return tagger, fabric.setup(tagger), fabric
+    bare = copy.deepcopy(learned)
+    return bare, fabric.setup(bare), fabric
 
 
 def test_a_wrapped_model_is_attacked_through_its_module_under_its_precision(data, trained_pair):

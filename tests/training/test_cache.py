@@ -1,10 +1,8 @@
 import dataclasses
 import errno
 import json
-import os
+import multiprocessing
 import signal
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -292,34 +290,22 @@ def test_full_disk_is_one_line_and_the_next_run_goes_on(data, factory, recipe, c
     assert names(cache) == [".json", ".safetensors"]
 
 
-CHILD = """
-import sys
-sys.path.insert(0, {here!r})
-import conftest
-from avlib.mixup import MixUp
-from avlib.specaugment import SpecAugment
-from avlib.training import Recipe, trained
-recipe = Recipe(epochs=15, batch_size=8, lr=3e-3, transforms=(SpecAugment(4, 4), MixUp()))
-trained(conftest.FACTORY, conftest.tones(), recipe, 7)
-"""
-
-
 def test_killed_run_goes_on_and_ends_as_if_never_stopped(data, factory, recipe, tmp_path, monkeypatch, epochs):
     recipe = dataclasses.replace(recipe, epochs=15, transforms=(SpecAugment(4, 4), MixUp()))
     folder = tmp_path / "killed" / "models"
-    environment = {**os.environ, "AVLIB_CACHE": str(folder.parent), "TQDM_DISABLE": "1"}
-    script = CHILD.format(here=str(Path(__file__).parent))
-    child = subprocess.Popen([sys.executable, "-c", script], env=environment)
+    monkeypatch.setenv("AVLIB_CACHE", str(folder.parent))
+    child = multiprocessing.get_context("fork").Process(target=trained, args=(factory, data, recipe, 7))
+    child.start()
     deadline = time.monotonic() + 60
     while not list(folder.glob("CSN-*.resume.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    assert child.wait() == -signal.SIGKILL
+    child.kill()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
     (resume,) = folder.glob("CSN-*.resume.safetensors")
     done = len(read(resume)[1]["history"])
     assert 1 <= done < 15
 
-    monkeypatch.setenv("AVLIB_CACHE", str(folder.parent))
     resumed, _ = trained(factory, data, recipe, 7)
     assert len(epochs) == 15 - done
     assert names(folder) == [".json", ".safetensors"]
