@@ -13,7 +13,8 @@ def test_two_processes_train_one_model(data, factory, cache, tmp_path, monkeypat
         model, history = trained(factory, data, Recipe(epochs=2, batch_size=8, transforms=(MixUp(),)), fabric=fabric)
         torch.save((predict(model, data.eval), history.train_loss.tolist()), tmp_path / f"{fabric.global_rank}.pt")
 
-    monkeypatch.setenv("MASTER_PORT", "")  # chosen by Fabric, and gone after the test
+    monkeypatch.setenv("MASTER_PORT", "")  # to be gone after the test: Fabric sets it
+    monkeypatch.delenv("MASTER_PORT")
     Fabric(accelerator="cpu", devices=2, strategy="ddp_fork").launch(work)
     (logits, losses), (other_logits, other_losses) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     assert torch.equal(logits, other_logits)
