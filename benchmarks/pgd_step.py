@@ -1,4 +1,4 @@
-"""20 steps of PGD against a bare loop of forward and `autograd.grad` on the model as its user holds it, in eval mode."""
+"""20 steps of PGD against a bare loop of forward and `autograd.grad` on the model as a user holds it, in eval mode."""
 
 import math
 
