@@ -82,7 +82,6 @@ def _hashed(value: object) -> bytes:
 
 
 @functools.lru_cache(maxsize=1024)
-@functools.lru_cache(maxsize=1024)
 def code_digest(source: str) -> str:
     """Digest of Python code without what no computer reads: comments, docstrings and layout.
 
@@ -151,29 +150,33 @@ def sources(*roots: str, code: str = "", but: str = "") -> dict[str, str]:
 
 def _imported(code: str) -> Iterator[str]:
     """Modules of this package in which the names that `code` imports are defined."""
+    for module, name, _ in _imports(code):
+        yield _home(module, name) if name else module
+
+
+@functools.lru_cache(maxsize=1024)
+def _imports(code: str) -> tuple[tuple[str, str, str], ...]:
+    """What `code` imports from this package: (module, name there, name here); of a whole module the name is empty."""
     try:
-        tree = _tree(code)
-    except SyntaxError:
-        tree = _tree("\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))))
+        tree = ast.parse(code)
+    except SyntaxError:  # a notebook's %magic
+        tree = ast.parse("\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))))
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if _ours(alias.name))
+            found += [(alias.name, "", alias.name) for alias in node.names if _ours(alias.name)]
         elif isinstance(node, ast.ImportFrom) and node.module and _ours(node.module):
-            yield from (_home(node.module, alias.name) for alias in node.names)
-
-
-_tree = functools.lru_cache(maxsize=1024)(ast.parse)
+            found += [(node.module, alias.name, alias.asname or alias.name) for alias in node.names]
+    return tuple(found)
 
 
 def _home(module: str, name: str) -> str:
     """The module in which `name` of `module` is defined: a face is looked through."""
     if _file(module).name != "__init__.py":
         return module
-    for node in _tree(_text(module)).body:
-        if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module) and node.module != module:
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    return _home(node.module, alias.name)
+    for origin, there, here in _imports(_text(module)):
+        if here == name and there and origin != module:
+            return _home(origin, there)
     inner = f"{module}.{name}"
     try:
         return inner if _file(inner) else module

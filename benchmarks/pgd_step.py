@@ -1,11 +1,11 @@
-"""What PGD costs beyond its gradients: 20 steps against a bare loop of forward and `autograd.grad`."""
+"""20 steps of PGD against a bare loop of forward and `autograd.grad` on the model as a user holds it, in eval mode."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from avlib.attacks import Threat, attacking, pgd
+from avlib.attacks import Threat, pgd
 from avlib.losses import bce
 from benchmarks.race import Row, race, ratio
 from benchmarks.subject import clips, subject
@@ -26,9 +26,8 @@ def rows() -> list[Row]:
 
     def bare() -> Tensor:
         x = batch["audio"].clone().requires_grad_()
-        with attacking(model):
-            for _ in range(STEPS):
-                (gradient,) = torch.autograd.grad(bce(model({"audio": x}), labels).sum(), x)
+        for _ in range(STEPS):
+            (gradient,) = torch.autograd.grad(bce(model({"audio": x}), labels).sum(), x)
         return gradient
 
     contestants = {"bare": bare} | {
@@ -43,7 +42,7 @@ def rows() -> list[Row]:
             seconds["bare"],
             seconds[name],
             ratio(seconds[name], seconds["bare"]),
-            "≤ 1.10",
+            "≤ .90" if threat.bounds else "≤ .80",
         )
-        for name in threats
+        for name, threat in threats.items()
     ]

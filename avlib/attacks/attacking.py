@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from torch import nn
 
+from avlib.models.folding import folded
+
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -14,7 +16,8 @@ Model = TypeVar("Model", bound=nn.Module)
 def attacking(model: Model) -> Iterator[Model]:
     """Freeze parameters and set eval mode; put back every flag of every module afterwards, whatever happened.
 
-    Gives the module to use: `model`, or what Fabric has wrapped in it, under the precision of the wrapper.
+    Gives the module to use: `model`, or what Fabric has wrapped in it, under the precision of the wrapper.  As nothing
+    of it changes meanwhile, batch norms are folded into their convolutions (`avlib.models.folding`).
 
     Recurrent modules alone are set to train, because cuDNN refuses their gradient in eval mode; their dropout is 0
     meanwhile, so they compute the same.
@@ -37,7 +40,7 @@ def attacking(model: Model) -> Iterator[Model]:
             rnn.training, rnn.dropout = True, 0.0
         for parameter in frozen:
             parameter.requires_grad_(False)
-        with precision:
+        with precision, folded(model):
             yield model
     finally:
         for module, mode in modes:

@@ -33,11 +33,16 @@ class ConvFront(Branch):
         layers: list[nn.Module] = []
         channels, bins = 1, mels
         for pool in POOLS:
-            for _ in range(2):
-                layers += [nn.Conv2d(channels, 2 * width // bins, 3, padding=1)]
-                channels = 2 * width // bins
-                layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
-            layers += [nn.MaxPool2d(pool)]
+            wider = 2 * width // bins
+            layers += [nn.Conv2d(channels, wider, 3, padding=1), nn.BatchNorm2d(wider), nn.ReLU(inplace=True)]
+            # The largest of the rectified is the rectified largest, and costs a half or a quarter of them.
+            layers += [
+                nn.Conv2d(wider, wider, 3, padding=1),
+                nn.BatchNorm2d(wider),
+                nn.MaxPool2d(pool),
+                nn.ReLU(inplace=True),
+            ]
+            channels = wider
             bins //= 2
         self.layers = nn.Sequential(*layers)
         for layer in self.layers:

@@ -43,8 +43,8 @@ class Stages(Branch):
         self.stem = nn.Sequential(
             nn.Conv2d(1, stem, 7, padding=3, bias=False),
             nn.BatchNorm2d(stem),
-            nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2, padding=1),
+            nn.ReLU(inplace=True),  # after the pooling: equal, and a quarter of the work
         )
         blocks: list[nn.Module] = []
         channels = stem

@@ -1,7 +1,5 @@
 """Which pages run again after which change, and in which words; nothing is executed here."""
 
-import ast
-import functools
 import json
 import os
 import shutil
@@ -66,19 +64,6 @@ class Copy:
         data_state.cache_clear()
         store._code.cache_clear()  # as in another process
         return {page.slot: reason for page in self.pages if (reason := stale(page, self.places))}
-
-
-@functools.cache
-def _imports(text: str) -> ast.Module:
-    """The imports of a text, wherever they stand: all that a chain of modules is followed by."""
-    return ast.Module([node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)], [])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _each_text_is_walked_once():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("avlib.provenance._tree", _imports)
-        yield
 
 
 @pytest.fixture(scope="module")
