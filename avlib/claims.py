@@ -230,7 +230,7 @@ def committed(page: str, dataset: str) -> dict[str, Any] | None:
 def verdicts(page: str, results: Mapping[str, Any]) -> pd.DataFrame:
     """The claims that are decided on `page`, what these `results` say, and what the committed evidence says.
 
-    Columns: claim, scope, published, rule, this run, committed evidence, verdict (of this run).
+    Columns: claim, verdict (of this run), this run, rule, scope, published, committed evidence.
     """
     evidence = committed(page, str(results["provenance"]["parameters"]["dataset"]))
     rows = []
@@ -239,12 +239,12 @@ def verdicts(page: str, results: Mapping[str, Any]) -> pd.DataFrame:
         rows.append(
             {
                 "claim": f"{claim.id}: {claim.statement}",
+                "verdict": str(here),
+                "this run": here.measured,
+                "rule": str(claim.rule),
                 "scope": claim.scope,
                 "published": printed(claim.published),
-                "rule": str(claim.rule),
-                "this run": here.measured,
                 "committed evidence": _told(claim, evidence),
-                "verdict": str(here),
             }
         )
     return pd.DataFrame(rows)

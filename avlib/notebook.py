@@ -146,9 +146,14 @@ class Run:
         self.values[key] = {"value": float(value), **facts}
 
     def verdicts(self) -> None:
-        """Show what the results kept so far say to the claims that are decided on this page."""
+        """Show what the results kept so far say to the claims that are decided on this page, the verdict first."""
         record = {"provenance": {"parameters": self.parameters}, "values": self.values}
-        self.table(verdicts(self.notebook, record), "verdicts")
+        blocks = []
+        for row in verdicts(self.notebook, record).to_dict("records"):
+            claim, *facts = [(name, html.escape(text)) for name, text in row.items()]
+            rows = "".join(f'<tr><th scope="row">{name}</th><td>{text}</td></tr>' for name, text in facts)
+            blocks.append(f'<tbody><tr><th colspan="2">{claim[1]}</th></tr>{rows}</tbody>')
+        display(HTML(f'<table class="verdicts">{"".join(blocks)}</table>'))
 
     def figure(self, name: str, drawn: tuple[Figure, Any], **facts: Any) -> None:
         """Show a figure and keep the data that it was drawn from, with `facts` beside each column."""
