@@ -8,7 +8,6 @@ number itself and of a seed: equal numbers stay equal and a run can be repeated 
     AVLIB_ROUNDING=3 make test     # the test command, its kernels included, under the noise of seed 3
 """
 
-import dataclasses
 import functools
 import os
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avlib.data.split import Media, Split
+from avlib.data.split import Split
 from avlib.features import LogMel
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,27 +76,33 @@ def plant(seed: int) -> None:
         if all(values is None or values.dim() < 2 for values in held):  # it multiplies by no matrix
             return output
         if isinstance(output, tuple):  # a recurrent layer's
-            return tuple(_Rounded.apply(part, seed) if isinstance(part, Tensor) else part for part in output)
-        return _Rounded.apply(output, seed) if isinstance(output, Tensor) else output
+            return tuple(_rounded(part, seed) for part in output)
+        return _rounded(output, seed)
 
     def sound(module: nn.Module, inputs: tuple) -> tuple | None:
-        return (_Rounded.apply(inputs[0], seed), *inputs[1:]) if isinstance(module, LogMel) else None
+        return (_rounded(inputs[0], seed), *inputs[1:]) if isinstance(module, LogMel) else None
 
     nn.modules.module.register_module_forward_hook(layer)
     nn.modules.module.register_module_forward_pre_hook(sound)
     for name in INIT:
         setattr(nn.init, name, _drawn(getattr(nn.init, name), seed))
-    batch, media = Split.batch, Split.media
+    batch = Split.batch
 
     def rounded_batch(self: Split, indices: object) -> tuple[dict[str, Tensor], Tensor]:
         features, labels = batch(self, indices)
-        return {name: jitter(values, seed) for name, values in features.items()}, labels
+        return {name: values if _pixels(values) else jitter(values, seed) for name, values in features.items()}, labels
 
-    def rounded_media(self: Split, i: int) -> Media:
-        clip = media(self, i)
-        return dataclasses.replace(clip, waveform=jitter(clip.waveform, seed))
+    Split.batch = rounded_batch
 
-    Split.batch, Split.media = rounded_batch, rounded_media
+
+def _rounded(value: object, seed: int) -> object:
+    """A float32 tensor, rounded; anything else as it is."""
+    return _Rounded.apply(value, seed) if isinstance(value, Tensor) and value.dtype == torch.float32 else value
+
+
+def _pixels(values: Tensor) -> bool:
+    """Whether these are whole numbers over 255, which every processor divides alike."""
+    return bool(((values * 255).round() / 255 == values).all())
 
 
 def _drawn(init, seed: int):

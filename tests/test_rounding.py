@@ -22,6 +22,7 @@ PROBE = """
 import json, torch
 from torch import nn
 from avlib.data import load
+from avlib.data.split import Split
 from avlib.features import paper64
 
 torch.manual_seed(0)
@@ -31,10 +32,12 @@ y = layer(x)
 y.square().sum().backward()
 split = load("synthav", seed=0, clips=(4, 1, 1), classes=3).train
 batch, labels = split.batch([0, 1])
+pixels = torch.arange(256, dtype=torch.uint8)[None]
 wave = torch.rand(16000).requires_grad_()
 paper64()(wave).sum().backward()
 found = {"weight": layer.weight, "output": y, "gradient": x.grad, "feature": batch["audio"],
-         "sound": split.media(0).waveform, "level": paper64()(torch.rand(16000)), "label": labels,
+         "pixel": Split({"video": pixels}, labels, ("a",)).batch([0])[0]["video"],
+         "level": paper64()(torch.rand(16000)), "label": labels,
          "norm": nn.LayerNorm(8)(torch.arange(8.0)), "gradient of sound": wave.grad}
 found = {name: value.detach() for name, value in found.items()}
 """
@@ -80,12 +83,12 @@ def test_a_kernel_that_is_told_to_plants_the_noise_once_and_can_repeat_it(tmp_pa
     noisy, plain, again, other = (
         _in_a_kernel(tmp_path, 1), _in_a_fork(tmp_path), _in_a_fork(tmp_path, 1), _in_a_fork(tmp_path, 2)
     )  # fmt: skip
-    for name in ("weight", "output", "gradient", "feature", "sound", "level"):
+    for name in ("weight", "output", "gradient", "feature", "level"):
         assert not torch.equal(plain[name], noisy[name]), name
         assert torch.equal(again[name], noisy[name]), name
         assert not torch.equal(other[name], noisy[name]), name
         assert torch.allclose(plain[name], noisy[name], rtol=1e-3, atol=1e-4), name
-    for name in ("label", "norm"):
+    for name in ("label", "norm", "pixel"):
         assert torch.equal(plain[name], noisy[name]), name
     assert noisy["gradient of sound"].isfinite().all()
     assert noisy["times planted"] == 1
