@@ -25,6 +25,7 @@ from avlib.data import load
 from avlib.data.split import Split
 from avlib.features import paper64
 
+torch.set_num_threads(1)
 torch.manual_seed(0)
 layer = nn.Linear(50, 50)
 x = torch.rand(8, 50).requires_grad_()
