@@ -102,7 +102,7 @@ def _rounded(value: object, seed: int) -> object:
 
 def _pixels(values: Tensor) -> bool:
     """Whether these are whole numbers over 255, which every processor divides alike."""
-    return bool(((values * 255).round() / 255 == values).all())
+    return not values.is_meta and bool(((values * 255).round() / 255 == values).all())
 
 
 def _drawn(init, seed: int):
