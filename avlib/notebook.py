@@ -32,7 +32,7 @@ from avlib.device import device, title
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
 from avlib.metrics import Interval
-from avlib.parameters import check, variant
+from avlib.parameters import check, variant, written
 from avlib.plots import style
 from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
 
@@ -78,11 +78,11 @@ def _declared(executed: list[str]) -> dict[str, Any]:
     """
     for cell in reversed(executed):
         try:
-            written = {s.target.id: _literal(s.value) for s in ast.parse(cell).body}  # type: ignore[attr-defined]
-        except (SyntaxError, AttributeError):  # another cell
+            found = {name: _literal(value) for name, value in written(cell).items()}
+        except (SyntaxError, ValueError):  # another cell
             continue
-        if "profile" in written:
-            return written
+        if "profile" in found:
+            return found
     return {}
 
 

@@ -1,5 +1,6 @@
 """Every parameter that a notebook of the book can take: its type, what is allowed, what it means."""
 
+import ast
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -54,6 +55,25 @@ class Parameters(BaseModel):
     steps: Annotated[Whole, Field(ge=1, le=1000, description="gradient steps of an attack on one clip")] = 20
     passes: Annotated[Whole, Field(ge=1, le=100, description="passes over the fitting clips of a universal attack")] = 5
     clip: Annotated[Whole, Field(ge=0, description="which clip of the eval split is shown")] = 0
+
+
+def written(cell: str) -> dict[str, ast.expr]:
+    """What the cell of the parameters says: each annotated name, and the expression of its value.
+
+    Raises
+    ------
+    SyntaxError, ValueError
+        When `cell` is no Python, or holds anything but annotated names with values.
+
+    >>> {name: ast.unparse(value) for name, value in written("norm: float = 2  # 1, 2 or inf").items()}
+    {'norm': '2'}
+    """
+    found = {}
+    for statement in ast.parse(cell).body:
+        if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value):
+            raise ValueError(f"not an annotated name with a value: {ast.unparse(statement)}")
+        found[statement.target.id] = statement.value
+    return found
 
 
 def check(values: Mapping[str, object], declared: set[str], where: str) -> dict[str, object]:

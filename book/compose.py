@@ -7,6 +7,8 @@ from typing import Any
 
 import nbformat
 
+from avlib.parameters import written
+
 
 def composed(
     notebook: nbformat.NotebookNode, executed: nbformat.NotebookNode, parameters: Mapping[str, Any]
@@ -36,8 +38,7 @@ def given(source: str, parameters: Mapping[str, Any]) -> str:
     norm: float = "inf"  # 1, 2 or inf
     """
     lines = source.encode().splitlines()  # columns of a syntax tree count bytes
-    for statement in ast.parse(source).body:
-        name, value = statement.target.id, statement.value  # type: ignore[attr-defined]
+    for name, value in written(source).items():
         new = parameters.get(name, ast.literal_eval(value))
         if new != ast.literal_eval(value):
             text = '"inf"' if new == math.inf else repr(new).replace("'", '"')

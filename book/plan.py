@@ -9,7 +9,7 @@ import nbformat
 import yaml
 
 from avlib.errors import AvlibError
-from avlib.parameters import Parameters, check, variant
+from avlib.parameters import Parameters, check, variant, written
 from avlib.profiles import NAMES, of
 from book.places import Page, Places
 
@@ -30,9 +30,8 @@ def declared(notebook: Path) -> dict[str, Any]:
     for cell in nbformat.read(notebook, as_version=4).cells:
         if "parameters" in cell.metadata.get("tags", []):
             try:
-                statements = ast.parse(cell.source).body
-                return {s.target.id: ast.literal_eval(s.value) for s in statements}  # type: ignore[attr-defined]
-            except (SyntaxError, AttributeError, ValueError):
+                return {name: ast.literal_eval(value) for name, value in written(cell.source).items()}
+            except (SyntaxError, ValueError):
                 raise AvlibError(
                     f"{notebook.name}: the cell tagged 'parameters' must hold annotated literals only"
                 ) from None
