@@ -75,7 +75,7 @@ _TABLE = (
     Profile(
         "laptop",
         width=128,
-        clips=(1500, 300, 900),
+        clips=(6000, 300, 900),
         digits=(1500, 300, 900),
         lr=2e-3,
         replicates=500,

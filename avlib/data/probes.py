@@ -171,7 +171,7 @@ def dials(data: AVData) -> pd.Series:
     video_informativeness : `separability` of what is seen, from `foreground`
     agreement : share of the events of the eval split that are both heard and seen
     class_frequency : Gini coefficient of the classes' events in the training split, 0 when all are equally frequent
-    label_noise : share of the labels that follow from the eval split's events and are not given
+    label_noise : share of the labels that follow from the training split's events and are not given
 
     Raises
     ------
@@ -183,7 +183,7 @@ def dials(data: AVData) -> pd.Series:
     for clip in _events(data.train):
         for event in clip:
             counts[event.label] += 1
-    true = true_labels(data, data.eval)
+    true = true_labels(data, data.train)
     here = set(data.eval.features)
     return pd.Series(
         {
@@ -191,7 +191,7 @@ def dials(data: AVData) -> pd.Series:
             "video_informativeness": separability(data, foreground, _seen) if "video" in here else np.nan,
             "agreement": float(np.mean([event.heard and event.seen for event in events])),
             "class_frequency": gini(counts),
-            "label_noise": float((data.eval.labels.numpy() < 0.5)[true].mean()),
+            "label_noise": float((data.train.labels.numpy() < 0.5)[true].mean()),
         },
         name="measured",
     )

@@ -53,7 +53,7 @@ def source(
         own; each of the others is that of a class picked at random
     agreement : share of events both heard and seen; the rest are heard or seen only, half each
     class_frequency : exponent a of the tail in training, where the class of rank r is drawn in proportion to r^(−a)
-    label_noise : share of events whose label names another class
+    label_noise : share of events whose label names another class, in train and valid; the labels of eval are right
 
     Raises
     ------

@@ -65,12 +65,14 @@ def plan(scenery: Scenery, split: str, i: int) -> tuple[list[Plan], Array]:
     """What happens in clip `i`, and its weak labels (C,), without making a sample of it.
 
     Classes are drawn without repetition, with weights r^(−class_frequency) for rank r in training, equal ones
-    elsewhere.  A noisy label names another class than the event's; what it implies comes with it.
+    elsewhere.  A noisy label names another class than the event's; what it implies comes with it.  Those of eval are
+    right, whatever the dial: a score there says what a model got wrong, and not what its labels did.
     """
     draws = scenery.generator(split, i, 0, _PLAN)
     count = len(scenery.world.records)
     weight = -scenery.class_frequency * np.log(np.arange(1, count + 1)) if split == "train" else np.zeros(count)
     order = np.argsort(-(weight + draws.gumbel(size=count)))
+    noise = 0.0 if split == "eval" else scenery.label_noise
     labels = np.zeros(count, np.float32)
     fewest, most = scenery.events
     count_events = min(fewest + int((most - fewest + 1) * draws.random()), count)
@@ -87,7 +89,7 @@ def plan(scenery: Scenery, split: str, i: int) -> tuple[list[Plan], Array]:
                 plans.append(Plan(None, onset, points, -8 - 10 * loud, bool(which < 0.7), bool(which >= 0.3), part))
         elif part <= count_events:
             label = int(order[part - 1])
-            noted = (label + 1 + int(other * (count - 1))) % count if wrong < scenery.label_noise else label
+            noted = (label + 1 + int(other * (count - 1))) % count if wrong < noise else label
             labels[scenery.world.closure[noted]] = 1
             heard, seen = bool(agreed or which < 0.5), bool(agreed or which >= 0.5)
             plans.append(Plan(label, onset, points, -5 * loud, heard, seen, part))
