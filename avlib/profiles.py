@@ -22,7 +22,8 @@ class Profile:
     Recipe
         epochs, batch_size, lr, warmup, steps : see `avlib.training.Recipe`
     Attacks
-        victims : clips attacked one by one; fitting, fitting_batch : clips and batch size of a universal fit;
+        victims : clips attacked one by one; fitting, fitting_batch : clips and batch size of a universal fit, of which
+        `fits` are drawn;
         released : the same two for the readings of the released code
     Statistics
         replicates : draws of a bootstrap; seeds : trainings that are compared
@@ -47,6 +48,7 @@ class Profile:
     victims: int = 128
     fitting: int = 256
     fitting_batch: int = 16
+    fits: int = 3
     released: tuple[int, int] = (128, 32)
     replicates: int = 1000
     seeds: int = 3
@@ -66,7 +68,8 @@ _TABLE = (
         batch_size=16,
         lr=3e-3,
         victims=64,
-        fitting=128,
+        fitting=80,
+        fits=2,
         released=(32, 16),
         replicates=300,
         seeds=1,

@@ -34,6 +34,11 @@ class Interval:
     seeds: int
     clips: int
 
+    @property
+    def sign(self) -> int:
+        """1 when the whole interval is above 0, −1 when it is below, 0 when it holds 0 (or is not known)."""
+        return int(self.low > 0) - int(self.high < 0)
+
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 

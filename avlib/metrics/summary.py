@@ -1,5 +1,7 @@
 """The measures of one tagger under one attack side by side, as the rows of the book's tables."""
 
+from statistics import fmean
+
 from torch import Tensor
 
 from avlib.metrics.bootstrap import Interval, bootstrap
@@ -10,21 +12,22 @@ def summary(logits: Tensor, labels: Tensor, replicates: int = 300) -> dict[str, 
     """mAP, AUC and d′, which compare clips within a class; lwlrap and broken clips, which compare classes in a clip.
 
     mAP, lwlrap and the share of broken clips (top-scored class not a label) come with their 95 % bootstrap interval.
+    `logits` are (N, C), or (S, N, C) of S trainings or fits, over which everything is averaged.
 
     >>> import torch
     >>> row = summary(torch.tensor([[2.0, 1.0], [1.0, 2.0]] * 9), torch.tensor([[1.0, 0.0], [0.0, 1.0]] * 9), 20)
     >>> list(row), str(row["broken"])
     (['mAP', 'AUC', 'd′', 'lwlrap', 'broken'], '0.000 [0.000, 0.000]')
     """
-    scored = tagging(logits, labels)
+    scored = [tagging(each, labels) for each in logits.reshape(-1, *labels.shape)]
 
     def resampled(statistic: str) -> Interval:
         return bootstrap(logits, labels, statistic, replicates=replicates)
 
     return {
         "mAP": resampled("mAP"),
-        "AUC": scored.auc,
-        "d′": scored.dprime,
+        "AUC": fmean(each.auc for each in scored),
+        "d′": fmean(each.dprime for each in scored),
         "lwlrap": resampled("lwlrap"),
         "broken": resampled("broken"),
     }

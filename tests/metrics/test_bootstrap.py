@@ -214,3 +214,13 @@ def test_a_statistic_of_many_numbers_is_not_one_interval():
         bootstrap(scores, labels, "ap_by_class", replicates=3)
     with pytest.raises(AvlibError, match=r"statistic <lambda> gives shape \(1,\): \(K, replicates\) is needed"):
         bootstrap(scores, labels, lambda scores, labels, weights: weights.sum(axis=0), replicates=3)
+
+
+@pytest.mark.parametrize(
+    ("draws", "sign"), [((1, 2, 3), 1), ((-3, -2, -1), -1), ((-1, 0, 1), 0), ((np.nan, np.nan), 0)]
+)
+def test_the_sign_of_an_interval_is_that_of_all_of_it(draws, sign):
+    assert (
+        interval(float(np.nanmean([*draws, 0 * draws[0]])) if sign == 0 else draws[1], np.array(draws, float)).sign
+        == sign
+    )

@@ -23,6 +23,18 @@ def test_a_row_repeats_the_single_measures(scored):
     assert row["broken"].plain == pytest.approx(broken_share(*scored))
 
 
+def test_of_several_fits_the_row_is_the_mean(scored):
+    logits, labels = scored
+    row = summary(torch.stack([logits, -logits]), labels, replicates=50)
+    one, other = summary(logits, labels, replicates=50), summary(-logits, labels, replicates=50)
+    for name, value in row.items():
+        plain, mean = (value, (one[name] + other[name]) / 2) if isinstance(value, float) else (
+            value.plain, (one[name].plain + other[name].plain) / 2)  # fmt: skip
+        assert plain == pytest.approx(mean), name
+    assert row["mAP"].seeds == 2
+    assert row["mAP"].high - row["mAP"].low > one["mAP"].high - one["mAP"].low  # the luck of the fits is held too
+
+
 def test_every_interval_holds_what_it_is_printed_with(scored):
     for clips in (3, 10, 80):
         for value in summary(scored[0][:clips], scored[1][:clips], replicates=50).values():
