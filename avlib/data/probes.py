@@ -18,6 +18,7 @@ from torch import Tensor
 
 from avlib.data.split import AVData, Event, Split
 from avlib.errors import AvlibError
+from avlib.metrics.chance import chance_map
 
 Summary = Callable[[AVData, Split], Tensor]
 FOLDS = 5
@@ -65,30 +66,16 @@ def _probe() -> Pipeline:
 
 
 def _table(data: AVData, summaries: Mapping[str, Summary]) -> pd.DataFrame:
-    positives = (data.eval.labels > 0.5).sum(dim=0).numpy()
-    chances = [chance(int(count), len(data.eval)) for count in positives if 0 < count < len(data.eval)]
     rows = [
         {
             "probe": name,
             "mAP": probe(data, summary),
-            "chance": float(np.mean(chances)),
+            "chance": chance_map(data.eval.labels > 0.5),
             "numbers": summary(data, data.eval).shape[1],
         }
         for name, summary in summaries.items()
     ]
     return pd.DataFrame(rows).set_index("probe")
-
-
-def chance(positives: int, clips: int) -> float:
-    """Expected average precision of a random order with R positives among N clips, a little above R / N.
-
-    E[AP] = (H + (R − 1) (N − H) / (N − 1)) / N with H = Σ_{k=1..N} 1/k.
-
-    >>> chance(1, 2), chance(2, 2)  # first or second of two, equally likely: (1 + 1/2) / 2
-    (0.75, 1.0)
-    """
-    harmonic = float((1 / np.arange(1, clips + 1)).sum())
-    return (harmonic + (positives - 1) * (clips - harmonic) / (clips - 1)) / clips
 
 
 # --- summaries of a clip ------------------------------------------------------------------------------------------
