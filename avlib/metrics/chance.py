@@ -7,17 +7,22 @@ import numpy as np
 from avlib.metrics.tagging import ArrayLike, arrays
 
 
-def chance_ap(positives: int, clips: int) -> float:
-    """Expected average precision of a random order with R positives among N clips, a little above R / N.
+def chance_ap(positives: int, clips: int, found: int = 0) -> float:
+    """Expected AP where K of R positives lead and the other N − K clips follow in random order; K = `found`.
 
-    E[AP] = (H + (R − 1) (N − H) / (N − 1)) / N with H = Σ_{k=1..N} 1/k: the clip at rank k is positive with
-    probability R / N, and each of the k − 1 before it then with (R − 1) / (N − 1).
+    E[AP] = (K + Σ_{k=1..n} r/n · (K + 1 + (k − 1)(r − 1)/(n − 1)) / (K + k)) / R with n = N − K and r = R − K: the k-th
+    clip of the rest is positive with probability r/n, and each one before it then with (r − 1)/(n − 1).  For K = 0
+    that is a little above R / N.
 
     >>> chance_ap(1, 2), chance_ap(2, 2)  # first or second of two, equally likely: (1 + 1/2) / 2
     (0.75, 1.0)
+    >>> chance_ap(2, 3, found=1)  # the other positive comes second or third: (1 + 1) / 2 or (1 + 2/3) / 2
+    0.9166666666666666
     """
-    harmonic = float((1 / np.arange(1, clips + 1)).sum())
-    return (harmonic + (positives - 1) * (clips - harmonic) / max(1, clips - 1)) / clips
+    rest, left = clips - found, positives - found
+    k = np.arange(1, rest + 1)
+    precision = (found + 1 + (k - 1) * (left - 1) / max(1, rest - 1)) / (found + k)
+    return float((found + left * precision.sum() / max(1, rest)) / positives)
 
 
 def floor_ap(positives: int, clips: int) -> float:

@@ -21,6 +21,14 @@ def test_chance_is_the_mean_over_all_orders_and_the_floor_their_minimum(positive
     assert floor_ap(positives, clips) == pytest.approx(min(precision), rel=1e-12)
 
 
+@pytest.mark.parametrize(("positives", "clips", "found"), [(3, 7, 1), (3, 7, 2), (3, 7, 3), (6, 7, 5), (7, 7, 7)])
+def test_positives_that_lead_are_followed_by_all_orders_of_the_rest(positives, clips, found):
+    places = itertools.combinations(range(found, clips), positives - found)
+    orders = [np.isin(np.arange(clips), [*range(found), *others]) for others in places]
+    expected = np.mean([average_precision_score(labels, -np.arange(clips)) for labels in orders])
+    assert chance_ap(positives, clips, found) == pytest.approx(expected, rel=1e-12)
+
+
 def drawn(clips, classes=6):
     labels = torch.rand((clips, classes), generator=torch.Generator().manual_seed(0)) < 0.2
     labels[:, 0], labels[:, 1] = False, True  # neither can be ranked
