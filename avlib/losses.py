@@ -52,6 +52,22 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
     return absent - top
 
 
+def class_ranking(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean of softplus(−(y_ic − y_jc)·(z_ic − z_jc)) over the pairs of clip i with others of its batch, shape (N,).
+
+    The pairs (j, c) are those where one of the two clips carries label c and the other does not.  A smooth count of
+    wrongly ordered clips within each class, which is what AP and AUC see: a constant added to a class does not change
+    it.  A clip without pairs gets 0; its value depends on the batch.  Labels above 1/2 are present.
+
+    >>> class_ranking(torch.tensor([[40.0], [0.0], [0.0]]), torch.tensor([[0.0], [1.0], [0.0]]))
+    tensor([40.0000, 20.3466,  0.6931])
+    """
+    present = (labels > 0.5).to(logits)
+    sides = present.unsqueeze(1) - present.unsqueeze(0)  # (N, N, C): 1, 0 or −1
+    gaps = F.softplus(-sides * (logits.unsqueeze(1) - logits.unsqueeze(0))) * sides.abs()
+    return gaps.sum(dim=(1, 2)) / sides.abs().sum(dim=(1, 2)).clamp_min(1)
+
+
 def whole(logits: Tensor) -> Tensor:
     """Logits in float32 at least: a loss of bfloat16 logits hides what one step of an attack wins.
 

@@ -25,6 +25,7 @@ class Profile:
         victims : clips attacked one by one; fitting, fitting_batch : clips and batch size of a universal fit, of which
         `fits` are drawn;
         released : the same two for the readings of the released code
+        linear : clips at most that the linear tagger on spectrograms is fitted to
     Statistics
         replicates : draws of a bootstrap; seeds : trainings that are compared
     """
@@ -50,6 +51,7 @@ class Profile:
     fitting_batch: int = 16
     fits: int = 3
     released: tuple[int, int] = (128, 32)
+    linear: int = 1500
     replicates: int = 1000
     seeds: int = 3
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from avlib.losses import bce, margin, ranking
+from avlib.losses import bce, class_ranking, margin, ranking
 
 LOGITS = 3 * torch.randn(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 LABELS = (torch.rand(5, 6, generator=torch.Generator().manual_seed(1)) > 0.6).double()
@@ -38,6 +38,24 @@ def test_ranking_and_margin_ignore_a_shift_of_all_logits():
     assert float((bce(LOGITS + 5, LABELS) - bce(LOGITS, LABELS)).abs().min()) > 0.05
 
 
+def test_class_ranking_counts_pairs_of_clips_and_ignores_a_shift_of_a_class():
+    for i in range(len(LOGITS)):
+        pairs = [
+            F.softplus((LOGITS[i, c] - LOGITS[j, c]) * (1 - 2 * LABELS[i, c]))
+            for j in range(5)
+            for c in range(6)
+            if LABELS[i, c] != LABELS[j, c]
+        ]
+        assert float(class_ranking(LOGITS, LABELS)[i]) == pytest.approx(float(sum(pairs) / len(pairs)))
+    moved = LOGITS + torch.arange(6)
+    torch.testing.assert_close(class_ranking(moved, LABELS), class_ranking(LOGITS, LABELS))
+    assert float((ranking(moved, LABELS) - ranking(LOGITS, LABELS)).abs().min()) > 0.05
+    logits = LOGITS.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(class_ranking(logits, LABELS).sum(), logits)
+    ups = torch.where(LABELS > 0, -gradient, gradient)
+    assert bool((ups >= 0).all())  # it rises where a clip without the class rises, or one with it falls
+
+
 def test_margin_is_positive_where_the_top_label_is_wrong():
     wrong = LABELS.gather(1, LOGITS.argmax(dim=1, keepdim=True))[:, 0] == 0
     assert torch.equal(margin(LOGITS, LABELS) > 0, wrong)
@@ -47,7 +65,8 @@ def test_margin_is_positive_where_the_top_label_is_wrong():
 def test_one_sided_clips_are_finite(value):
     logits = LOGITS.clone().requires_grad_()
     labels = torch.full_like(LABELS, value)
-    for loss in (ranking, margin):
+    for loss in (ranking, margin, class_ranking):
         (gradient,) = torch.autograd.grad(loss(logits, labels).sum(), logits)
         assert bool(gradient.isfinite().all())
     assert bool((ranking(logits, labels) == 0).all())
+    assert bool((class_ranking(logits, labels) == 0).all())

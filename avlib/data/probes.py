@@ -4,13 +4,13 @@ A probe is one logistic regression a class on a fixed summary of each clip.  Wha
 (loudness, mean spectrum, clip length) is compared with chance; what it should reveal answers to a dial.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -18,32 +18,36 @@ from torch import Tensor
 
 from avlib.data.split import AVData, Event, Split
 from avlib.errors import AvlibError
+from avlib.metrics.chance import chance_ap, chance_map
+from avlib.metrics.tagging import tagging
+from avlib.models.regression import logistic_regression, moments
 
 Summary = Callable[[AVData, Split], Tensor]
 FOLDS = 5
 HUES = 24  # bins of the colour circle
+TONES = 4  # steps of red, green and blue each, in a colour histogram
 STRENGTH = 0.02  # inverse penalty of the probes: a few hundred numbers from about a thousand clips
 
 
 def shortcuts(data: AVData) -> pd.DataFrame:
     """Macro mAP on the eval split of probes that should stay near chance, one row a shortcut.
 
-    Columns: `mAP`; `chance`, the expected mAP of scores in random order; `numbers`, the size of the summary that the
-    probe saw.
+    Columns: `mAP`; `chance`, the expected mAP of scores in random order.
     """
-    return _table(data, {"loudness": loudness, "mean spectrum": mean_spectrum, "clip length": length})
+    tried = {"loudness": loudness, "mean spectrum": mean_spectrum, "clip length": length}
+    found = pd.Series({name: probe(data, summary) for name, summary in tried.items()}, name="mAP")
+    return found.rename_axis("probe").to_frame().assign(chance=chance_map(data.eval.labels > 0.5))
 
 
 def probe(data: AVData, summary: Summary) -> float:
     """Macro mAP on eval of logistic regressions on `summary`, fitted on train, over the classes present in both."""
-    train, test = (split.labels.numpy() > 0.5 for split in (data.train, data.eval))
-    fitted, scored = (summary(data, split).numpy() for split in (data.train, data.eval))
-    precision = [
-        average_precision_score(wanted, _probe().fit(fitted, seen).decision_function(scored))
-        for seen, wanted in zip(train.T, test.T, strict=True)
-        if 0 < seen.sum() < len(seen) and 0 < wanted.sum() < len(wanted)
-    ]
-    return float(np.mean(precision))
+    fitted, scored = (summary(data, split).double() for split in (data.train, data.eval))
+    known = data.train.labels > 0.5
+    both = known.any(dim=0) & ~known.all(dim=0)
+    mean, deviation = moments(fitted)
+    design = (fitted - mean) / deviation
+    weights, bias = logistic_regression(design, known[:, both], penalty=1 / (STRENGTH * len(design)))
+    return tagging((scored - mean) / deviation @ weights.T + bias, data.eval.labels[:, both] > 0.5).mAP
 
 
 def separability(data: AVData, summary: Summary, counts: Callable[[Event], bool]) -> float:
@@ -62,33 +66,6 @@ def separability(data: AVData, summary: Summary, counts: Callable[[Event], bool]
 
 def _probe() -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=300))
-
-
-def _table(data: AVData, summaries: Mapping[str, Summary]) -> pd.DataFrame:
-    positives = (data.eval.labels > 0.5).sum(dim=0).numpy()
-    chances = [chance(int(count), len(data.eval)) for count in positives if 0 < count < len(data.eval)]
-    rows = [
-        {
-            "probe": name,
-            "mAP": probe(data, summary),
-            "chance": float(np.mean(chances)),
-            "numbers": summary(data, data.eval).shape[1],
-        }
-        for name, summary in summaries.items()
-    ]
-    return pd.DataFrame(rows).set_index("probe")
-
-
-def chance(positives: int, clips: int) -> float:
-    """Expected average precision of a random order with R positives among N clips, a little above R / N.
-
-    E[AP] = (H + (R − 1) (N − H) / (N − 1)) / N with H = Σ_{k=1..N} 1/k.
-
-    >>> chance(1, 2), chance(2, 2)  # first or second of two, equally likely: (1 + 1/2) / 2
-    (0.75, 1.0)
-    """
-    harmonic = float((1 / np.arange(1, clips + 1)).sum())
-    return (harmonic + (positives - 1) * (clips - harmonic) / (clips - 1)) / clips
 
 
 # --- summaries of a clip ------------------------------------------------------------------------------------------
@@ -134,6 +111,22 @@ def movement(data: AVData, split: Split) -> Tensor:
     return torch.cat([audio.std(dim=1), rises, rates.clamp_min(1e-3).log().flatten(1)], dim=1)
 
 
+def colours(data: AVData, split: Split) -> Tensor:
+    """Colour histogram of a clip, (N, 64): √ of the share of its pixels, in all frames, of each of 4 × 4 × 4 colours.
+
+    The root spreads out the small shares, which the things in front of the background have.
+    """
+    clips = split.only(["video"]).to("cpu")
+    return torch.cat([_colours(batch["video"].flatten(1, 2)) for batch, _ in clips.batches(64)])
+
+
+def _colours(frames: Tensor) -> Tensor:  # (n, M, 3, H, W)
+    red, green, blue = (frames * TONES).long().clamp_max(TONES - 1).unbind(2)
+    bins = ((red * TONES + green) * TONES + blue).flatten(1)
+    counts = torch.zeros(len(frames), TONES**3).scatter_add_(1, bins, torch.ones(bins.shape))
+    return (counts / bins.shape[1]).sqrt()
+
+
 def foreground(data: AVData, split: Split) -> Tensor:
     """What stands out from the mean picture of a clip, (N, 24 + 14): its hues, its extent, how it moves and pulses.
 
@@ -159,6 +152,27 @@ def _foreground(frames: Tensor) -> Tensor:  # (n, M, 3, H, W)
     pulses = torch.fft.rfft(total.log() - total.log().mean(dim=1, keepdim=True), dim=1).abs()[:, 1:11]
     moments = torch.stack([total.mean(1), total.std(1), across.std(1), down.std(1)], dim=1)
     return torch.cat([(hues + 0.1).log(), moments, (pulses + 1e-3).log()], dim=1)
+
+
+# --- what can be heard and seen at all ----------------------------------------------------------------------------
+
+
+def ceiling(data: AVData, counts: Callable[[Event], bool]) -> float:
+    """Expected mAP on eval of one who knows every event that `counts` accepts and of the rest nothing.
+
+    Such a one puts the clips whose label follows from those events first, implications included, and leaves the others
+    in random order (`chance_ap`).  NaN for a data set that does not know its true events.
+    """
+    if data.eval.events is None:
+        return np.nan
+    truth = data.eval.labels.numpy() > 0.5
+    found = true_labels(data, data.eval, counts) & truth
+    expected = [
+        chance_ap(int(positives), len(truth), int(known))
+        for positives, known in zip(truth.sum(axis=0), found.sum(axis=0), strict=True)
+        if 0 < positives < len(truth)
+    ]
+    return float(np.mean(expected)) if expected else np.nan
 
 
 # --- one measurement for each dial --------------------------------------------------------------------------------
@@ -187,8 +201,8 @@ def dials(data: AVData) -> pd.Series:
     here = set(data.eval.features)
     return pd.Series(
         {
-            "audio_informativeness": separability(data, movement, _heard) if "audio" in here else np.nan,
-            "video_informativeness": separability(data, foreground, _seen) if "video" in here else np.nan,
+            "audio_informativeness": separability(data, movement, heard) if "audio" in here else np.nan,
+            "video_informativeness": separability(data, foreground, seen) if "video" in here else np.nan,
             "agreement": float(np.mean([event.heard and event.seen for event in events])),
             "class_frequency": gini(counts),
             "label_noise": float((data.train.labels.numpy() < 0.5)[true].mean()),
@@ -212,11 +226,13 @@ def true_labels(data: AVData, split: Split, counts: Callable[[Event], bool] = la
     return labels
 
 
-def _heard(event: Event) -> bool:
+def heard(event: Event) -> bool:
+    """Whether it sounds."""
     return event.heard
 
 
-def _seen(event: Event) -> bool:
+def seen(event: Event) -> bool:
+    """Whether it shows."""
     return event.seen
 
 

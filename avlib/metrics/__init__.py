@@ -1,6 +1,7 @@
 """Metrics of clean and attacked taggers: tagging, ranking, robustness, and intervals for all of them."""
 
 from avlib.metrics.bootstrap import Interval, bootstrap, bootstrap_each, interval, paired, paired_each
+from avlib.metrics.chance import chance_ap, chance_map, floor_ap, floor_map
 from avlib.metrics.clipwise import lwlrap, top_label_lost
 from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, shift_share
 from avlib.metrics.summary import logit_slope, summary
@@ -13,9 +14,13 @@ __all__ = [
     "bootstrap",
     "bootstrap_each",
     "broken_share",
+    "chance_ap",
+    "chance_map",
     "class_shift",
     "decompose",
     "dprime",
+    "floor_ap",
+    "floor_map",
     "interval",
     "logit_slope",
     "lwlrap",

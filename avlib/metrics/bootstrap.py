@@ -10,7 +10,6 @@ from avlib.errors import AvlibError
 from avlib.metrics.tagging import Array, ArrayLike, Flags, arrays
 from avlib.metrics.weighted import STATISTICS, Statistic
 
-UNBOUNDED = ("dprime",)  # all other statistics that have a name lie within [0, 1]
 CELLS = 2**22  # clips × replicates held at once: 32 MB of weights
 
 
@@ -135,9 +134,12 @@ def bootstrap_each(
     level: float = 0.95,
     generator: np.random.Generator | None = None,
 ) -> list[Interval]:
-    """As `bootstrap`, for a statistic of K numbers, such as "ap_by_class": K intervals, all from one set of draws."""
+    """As `bootstrap`, for a statistic of K numbers, such as "ap_by_class": K intervals, all from one set of draws.
+
+    The interval of a named statistic ends where these labels end it: that of mAP at `floor_map` and at 1.
+    """
     (plain,), (draws,) = _replicate([scores], labels, statistic, replicates, generator)
-    return _intervals(plain, draws, level, (0, 1) if _is_share(statistic) else None, scores)
+    return _intervals(plain, draws, level, limits_of(labels, statistic), scores)
 
 
 def paired_each(
@@ -152,22 +154,37 @@ def paired_each(
 ) -> list[Interval]:
     """As `paired`, for a statistic of K numbers: K intervals of a − b, all from one set of draws."""
     (a, b), (draws_a, draws_b) = _replicate([scores_a, scores_b], labels, statistic, replicates, generator)
-    return _intervals(a - b, draws_a - draws_b, level, (-1, 1) if _is_share(statistic) else None, scores_a)
+    lowest, highest = limits_of(labels, statistic)
+    return _intervals(a - b, draws_a - draws_b, level, (lowest - highest, highest - lowest), scores_a)
 
 
-def _is_share(statistic: str | Statistic) -> bool:
-    return isinstance(statistic, str) and statistic not in UNBOUNDED
+def limits_of(labels: ArrayLike, statistic: str | Statistic) -> tuple[Array, Array]:
+    """The lowest and the highest value (K,) that any scores can have on `labels`; ±∞ for a function, unknown to us.
+
+    A named statistic is at its two ends where all that is not a label scores above all that is, and the other way
+    round, without ties: in the worst order mAP is not 0 but `floor_map`.
+    """
+    if callable(statistic):
+        return np.array(-np.inf), np.array(np.inf)
+    _, truth = arrays(labels, labels)
+    clips, classes = np.indices(truth.shape)
+    apart = 2 * sum(truth.shape) * truth
+    ends = [
+        STATISTICS[statistic](order * 1.0, truth, np.ones((len(truth), 1)))[:, 0]
+        for order in (apart + clips + classes, clips + classes - apart)
+    ]
+    return np.minimum(*ends), np.maximum(*ends)
 
 
 def _intervals(
-    plain: Array, draws: Array, level: float, bounds: tuple[float, float] | None, scores: ArrayLike
+    plain: Array, draws: Array, level: float, limits: tuple[Array, Array], scores: ArrayLike
 ) -> list[Interval]:
     """An `Interval` for each of K plain values (K,) and rows of draws (K, R)."""
     seeds, clips = (1, *scores.shape)[-3:-1]
-    limits = bounds or (-np.inf, np.inf)
+    bounds = np.broadcast_arrays(plain, *limits)[1:]
     return [
-        interval(float(one), row, level, limits, seeds=int(seeds), clips=int(clips))
-        for one, row in zip(plain, draws, strict=True)
+        interval(float(one), row, level, (float(low), float(high)), seeds=int(seeds), clips=int(clips))
+        for one, row, low, high in zip(plain, draws, *bounds, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ from avlib.models.linear import LinearTagger, fit_linear
 from avlib.models.pooling import POOLINGS, Frames, Head, log_weights, pool
 from avlib.models.resnet import ResNet
 from avlib.models.sizes import sized
+from avlib.models.statistics import StatisticsTagger, fit_statistics
 from avlib.models.tagger import Branch, Tagger
 
 __all__ = [
@@ -17,8 +18,10 @@ __all__ = [
     "Head",
     "LinearTagger",
     "ResNet",
+    "StatisticsTagger",
     "Tagger",
     "fit_linear",
+    "fit_statistics",
     "log_weights",
     "pool",
     "sized",

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from avlib.data.split import Split
 from avlib.errors import AvlibError
-from avlib.losses import bce
 from avlib.models.pooling import Frames
+from avlib.models.regression import logistic_regression
 from avlib.models.tagger import Identity, Tagger
 
 
@@ -52,42 +52,18 @@ class LinearTagger(Tagger):
         return self.head.weight.unflatten(1, self.shape)
 
 
-def fit_linear(split: Split, *, penalty: float = 1.0, iterations: int = 1000) -> LinearTagger:
-    """Logistic regression for every class: min Σ_c [ mean_i softplus((1 − 2 y_ic)·z_ic) + (penalty / 2)·‖w_c‖² ].
+def fit_linear(split: Split, *, penalty: float = 1.0) -> LinearTagger:
+    """The optimum of `logistic_regression` on the flattened spectrograms of `split`, its mean loss penalised.
 
-    Convex, so it has one optimum and needs no seed; biases are not penalised.  The weights lie in the span of the
-    clips, so L-BFGS runs over one number a clip and class along the principal axes of the clips (variances s²/N),
-    scaled by √(s²/4N + penalty): there the Hessian starts as the identity.
+    Its time grows with the cube of the clips, as far as they are fewer than the cells: 2 s of one core for 1,500 clips
+    of 100 frames, 4 for 2,000.
     """
     batch, labels = split.only(["audio"]).batch(range(len(split)))
-    audio, labels = batch["audio"].flatten(1).cpu().double(), labels.cpu().double()  # Apple's GPU has no float64
-    mean = audio.mean(dim=0)
-    squares, axes = torch.linalg.eigh((audio - mean) @ (audio - mean).T)
-    squares = squares.clamp(min=0)
-    scale = (squares / (4 * len(split)) + penalty).rsqrt()
-    coordinates = axes * squares.sqrt() * scale  # (N, N), the clips seen along the scaled axes
-    weights = audio.new_zeros(len(split), labels.shape[1], requires_grad=True)
-    bias = audio.new_zeros(labels.shape[1], requires_grad=True)
-    # To the optimum, and not to where the loss happens to stand still: that place would hang on rounding.
-    optimiser = torch.optim.LBFGS(
-        [weights, bias], max_iter=iterations, tolerance_grad=1e-9, tolerance_change=0, line_search_fn="strong_wolfe"
-    )
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        losses = bce(coordinates @ weights + bias, labels)
-        loss = labels.shape[1] * losses.mean() + penalty / 2 * (scale[:, None] * weights).square().sum()
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
     model = LinearTagger(labels.shape[1], *batch["audio"].shape[1:])
     with torch.no_grad():
-        # Axes along which the clips do not differ carry nothing.
-        back = torch.where(squares > 1e-9 * squares.max(), scale / squares.sqrt(), 0)
-        solution = (weights.T * back) @ axes.T @ (audio - mean)
-        model.head.weight.copy_(solution)
-        model.head.bias.copy_(bias - solution @ mean)
+        weights, bias = logistic_regression(batch["audio"].flatten(1), labels, penalty)
+        model.head.weight.copy_(weights)
+        model.head.bias.copy_(bias)
     return model.eval().to(batch["audio"].device)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from avlib.data.split import Media
 from avlib.features import LogMel
+from avlib.metrics import chance_ap
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, DIVERGING, GREY, LINES, MARKERS
 
@@ -100,7 +101,7 @@ def metrics_explained(scores: Tensor, truth: Tensor) -> tuple[Figure, dict[str, 
         )
         axis.fill_between(x, height, step="post" if axis is right else "pre", alpha=0.2, color=COLOURS[2])
         axis.set(xlim=(0, 1), ylim=(0, 1.03), title=title)
-    middle.axhline(y.mean(), color=GREY, linestyle=":", linewidth=1)
+    middle.axhline(chance_ap(int(y.sum()), len(y)), color=GREY, linestyle=":", linewidth=1)
     right.plot([0, 1], [0, 1], color=GREY, linestyle=":", marker="", linewidth=1)
     middle.set(xlabel="recall", ylabel="precision")
     right.set(xlabel="false alarm rate", ylabel="hit rate")

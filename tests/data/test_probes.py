@@ -1,17 +1,19 @@
 """Probes see what is there, and stay at chance where nothing is."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import average_precision_score
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from avlib.data import probes
 from avlib.data.split import AVData, Event, Split
 from avlib.errors import AvlibError
 from avlib.features import LogMel, Normalizer
+from avlib.metrics import chance_map, tagging
 
 
 def toy(shift=0.0, events=None, implications=()):
@@ -43,18 +45,44 @@ def test_probes_read_the_sound_alone_and_on_the_cpu():
     assert torch.equal(probes.mean_spectrum(data, split), probes.mean_spectrum(data, data.eval))
 
 
-@pytest.mark.parametrize(("positives", "clips"), [(1, 5), (3, 8), (7, 8)])
-def test_chance_is_the_mean_over_all_orders(positives, clips):
-    scores = -np.arange(clips)
-    orders = [np.isin(np.arange(clips), places) for places in itertools.combinations(range(clips), positives)]
-    expected = np.mean([average_precision_score(labels, scores) for labels in orders])
-    assert probes.chance(positives, clips) == pytest.approx(expected, rel=1e-12)
-
-
 def test_a_planted_shortcut_is_found():
     table = probes.shortcuts(toy(shift=2.0))
     assert table.loc["loudness", "mAP"] > table.loc["loudness", "chance"] + 0.25  # one class of two
     assert table.loc["mean spectrum", "mAP"] > table.loc["mean spectrum", "chance"] + 0.25
+
+
+def test_a_probe_is_the_logistic_regression_of_scikit_learn():
+    data = toy(shift=0.5)
+    fitted, scored = (probes.mean_spectrum(data, split) for split in (data.train, data.eval))
+    peer = make_pipeline(StandardScaler(), LogisticRegression(C=probes.STRENGTH, tol=1e-8))
+    logits = np.stack([peer.fit(fitted, y).decision_function(scored) for y in data.train.labels.T], axis=1)
+    assert probes.probe(data, probes.mean_spectrum) == pytest.approx(tagging(logits, data.eval.labels).mAP, abs=1e-6)
+
+
+def test_the_ceiling_is_the_mean_over_the_orders_of_what_is_not_known():
+    clips = ((Event(1, 0.0, 1.0),), (Event(1, 0.0, 1.0, heard=False),), (Event(0, 0.0, 1.0, seen=False),), ())
+    data = toy(implications=(("b", "a"),))
+    labels = torch.tensor([[1.0, 1], [1, 1], [1, 0], [0, 0]])
+    data = dataclasses.replace(data, eval=dataclasses.replace(data.eval.subset(range(4)), labels=labels, events=clips))
+    draw = np.random.default_rng(0)
+    for counts, known in (
+        (probes.heard, [[1, 1], [0, 0], [1, 0], [0, 0]]),
+        (probes.seen, [[1, 1], [1, 1], [0, 0], [0, 0]]),
+    ):
+        found = [tagging(np.array(known) + draw.random((4, 2)) / 2, labels).mAP for _ in range(3000)]
+        error = np.std(found) / len(found) ** 0.5
+        assert probes.ceiling(data, counts) == pytest.approx(np.mean(found), abs=4 * error)
+    assert probes.ceiling(data, lambda event: True) == 1
+    assert probes.ceiling(data, lambda event: False) == pytest.approx(chance_map(labels))
+    assert np.isnan(probes.ceiling(toy(), probes.heard))
+
+
+def test_colours_are_counted_over_all_frames():
+    frames = torch.zeros(1, 2, 1, 3, 8, 8)
+    frames[0, 1, 0, 0, :4] = 1.0  # half of the second frame is red
+    found = probes.colours(toy(), Split({"video": frames}, torch.zeros(1, 2), ("a",)))[0]
+    assert found.square().nonzero().flatten().tolist() == [0, 3 * 16]
+    assert found.square()[[0, 48]].tolist() == pytest.approx([0.75, 0.25])
 
 
 def test_true_labels_follow_chains_of_implications():

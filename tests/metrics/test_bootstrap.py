@@ -9,7 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avlib.errors import AvlibError
-from avlib.metrics import bootstrap, bootstrap_each, dprime, interval, lwlrap, paired, paired_each, tagging
+from avlib.metrics import (
+    bootstrap,
+    bootstrap_each,
+    dprime,
+    floor_ap,
+    floor_map,
+    interval,
+    lwlrap,
+    paired,
+    paired_each,
+    tagging,
+)
+from avlib.metrics.bootstrap import limits_of
 from avlib.metrics.weighted import STATISTICS, weighted_ap_auc
 
 
@@ -183,6 +195,32 @@ def test_all_classes_are_scored_on_one_set_of_draws():
     assert mean.replicates == pytest.approx(np.mean([one.replicates for one in each], axis=0), abs=1e-12)
     gaps, gap = (take(scores, -scores, labels, replicates=40) for take in (paired_each, paired))
     assert gap.value == pytest.approx(np.mean([one.value for one in gaps]), abs=1e-12)
+
+
+def test_an_interval_ends_where_the_labels_end_it():
+    labels = sample(15, clips=60, classes=3)[1]
+    worst = np.random.default_rng(16).random(labels.shape) - 2 * labels
+    floor, floors = floor_map(labels), [floor_ap(int(count), 60) for count in labels.sum(axis=0)]
+    turned = bootstrap(worst, labels, replicates=60)
+    assert turned.plain == pytest.approx(floor)
+    assert min(turned.low, turned.value, turned.high) == pytest.approx(floor)
+    assert bootstrap(-worst, labels, replicates=60).high == 1
+    for one, least in zip(bootstrap_each(worst, labels, replicates=60), floors, strict=True):
+        assert one.low == pytest.approx(least)
+    gap = paired(-worst, worst, labels, replicates=60)
+    assert max(gap.value, gap.high) == pytest.approx(1 - floor)
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_no_scores_leave_the_limits_of_a_measure(name):
+    generator = np.random.default_rng(17)
+    labels = generator.random((7, 4)) < 0.4
+    measure, once = STATISTICS[name], np.ones((7, 1))
+    lowest, highest = limits_of(labels, name)
+    for _ in range(300):
+        scores = generator.random(labels.shape).round(1) + generator.choice([-1, 0, 1]) * generator.random() * labels
+        found = measure(scores, labels, once)[:, 0]
+        assert ((found >= lowest - 1e-12) & (found <= highest + 1e-12) | np.isnan(found)).all()
 
 
 @pytest.mark.parametrize("signal", [4.0, 20.0])  # some replicates rank perfectly, and all of them
