@@ -7,6 +7,7 @@ from avlib.models.pooling import POOLINGS, Frames, Head, log_weights, pool
 from avlib.models.resnet import ResNet
 from avlib.models.sizes import sized
 from avlib.models.tagger import Branch, Tagger
+from avlib.models.video import PixelTagger, VideoTagger, WindowEncoder, WindowTagger
 
 __all__ = [
     "CRNN",
@@ -16,8 +17,12 @@ __all__ = [
     "Frames",
     "Head",
     "LinearTagger",
+    "PixelTagger",
     "ResNet",
     "Tagger",
+    "VideoTagger",
+    "WindowEncoder",
+    "WindowTagger",
     "fit_linear",
     "log_weights",
     "pool",
