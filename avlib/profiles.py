@@ -15,7 +15,8 @@ class Profile:
     """The sizes of one profile.
 
     Models
-        width : channels of the last convolution; stem, depth : those of the ResNet; dropout : of the transformer
+        width : channels of the last convolution; stem, depth : those of the ResNet; dropout : of the transformer;
+        eye : features of a window of video frames; views, kinds, looks : clips, classes and epochs of its pre-training
     Data sets
         classes, clips, events, seconds : of `synthav`, events as (fewest, most) in a clip;
         digits : clips of `avdigits`; dials : clips of each small data set on which one dial is turned
@@ -41,6 +42,10 @@ class Profile:
     stem: int = 16
     depth: int = 18
     dropout: float = 0.1
+    eye: int = 192
+    views: Clips = (4000, 200, 1)
+    kinds: int = 64
+    looks: int = 8
     epochs: int = 12
     batch_size: int = 32
     lr: float = 1e-3
@@ -66,6 +71,10 @@ _TABLE = (
         dials=(30, 1, 60),
         classes=8,
         events=(1, 2),
+        eye=64,
+        views=(400, 40, 1),
+        kinds=16,
+        looks=6,
         epochs=8,
         batch_size=16,
         lr=2e-3,

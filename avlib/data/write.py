@@ -71,10 +71,11 @@ def _append(group: h5py.Group, rows: list[Row], start: int, size: int) -> None:
     for name, first in rows[0].items():
         if name not in group:
             text = isinstance(first, str)
-            shape = np.shape(first)
+            shape, kind = np.shape(first), h5py.string_dtype() if text else np.asarray(first).dtype
+            pixels = {"compression": "gzip", "compression_opts": 1} if kind == np.uint8 else {}  # floats hardly shrink
             group.create_dataset(
-                name, (size, *shape), h5py.string_dtype() if text else np.asarray(first).dtype,
-                chunks=(1, *shape) if shape else True, maxshape=(size, *shape), fletcher32=not text,
+                name, (size, *shape), kind, chunks=(1, *shape) if shape else True, maxshape=(size, *shape),
+                fletcher32=not text, **pixels,
             )  # fmt: skip
         group[name][start : start + len(rows)] = [row[name] for row in rows]
 

@@ -8,6 +8,7 @@ from avlib.models.resnet import ResNet
 from avlib.models.sizes import sized
 from avlib.models.statistics import StatisticsTagger, fit_statistics
 from avlib.models.tagger import Branch, Tagger
+from avlib.models.video import PixelTagger, VideoTagger, WindowEncoder, WindowTagger
 
 __all__ = [
     "CRNN",
@@ -17,9 +18,13 @@ __all__ = [
     "Frames",
     "Head",
     "LinearTagger",
+    "PixelTagger",
     "ResNet",
     "StatisticsTagger",
     "Tagger",
+    "VideoTagger",
+    "WindowEncoder",
+    "WindowTagger",
     "fit_linear",
     "fit_statistics",
     "log_weights",

@@ -10,10 +10,13 @@ from avlib.models.crnn import CRNN
 from avlib.models.csn import CSN
 from avlib.models.resnet import ResNet
 from avlib.models.tagger import Tagger
+from avlib.models.video import VideoTagger, WindowTagger
 
 
 def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[], Tagger]:
-    """A factory of the model `kind` ("csn", "crnn" or "resnet") at the size of `profile`; `options` go to the model.
+    """A factory of the model `kind` at the size of `profile`; `options` go to the model.
+
+    Kinds: "csn", "crnn" and "resnet" on sound; "glance" on windows of video frames, "eye" on their features.
 
     At `paper` the sizes are those of P1, section 5; below it they shrink with the data, and so does CSN's dropout
     (.75 suits two million clips, and keeps a model of 1,500 from learning anything).
@@ -33,4 +36,8 @@ def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[],
         return partial(CRNN, classes, **{"width": size.width, **options})
     if kind == "resnet":
         return partial(ResNet, classes, **{"depth": size.depth, "stem": size.stem, **options})
-    raise AvlibError(f"model {kind!r} is unknown; choose csn, crnn or resnet")
+    if kind == "glance":
+        return partial(WindowTagger, classes, **{"width": size.eye, **options})
+    if kind == "eye":
+        return partial(VideoTagger, classes, **{"features": size.eye, "width": size.width, **options})
+    raise AvlibError(f"model {kind!r} is unknown; choose csn, crnn, resnet, glance or eye")

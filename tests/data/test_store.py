@@ -440,3 +440,26 @@ def test_normaliser_of_video_only_is_the_identity():
     data = stored(source(), ("video",))
     assert isinstance(data.normalizer, Normalizer)
     assert np.allclose(data.normalizer.std, 1)
+
+
+def test_pictures_are_packed_and_come_back_as_they_were():
+    data = stored(source(), ("audio", "video"))
+    with h5py.File(the_file("video")) as file:
+        assert file["train/features"].compression == "gzip"
+    with h5py.File(the_file("audio")) as file:
+        assert file["train/features"].compression is None
+    for i in (0, 17):
+        frames = clip("eval", i, ("video",)).media.frames
+        seen = data.eval.batch([i])[0]["video"][0].flatten(0, 1)[:5]
+        assert torch.equal(seen, (frames * 255).round().to(torch.uint8).float() / 255)
+
+
+def test_generated_pictures_take_no_more_room_than_their_sound():
+    """At the length of `laptop`: packed pixels against the features of the sound, byte for byte on disk."""
+    made = synthav.source("laptop", clips=(64, 1, 1))
+    stored(made, ("audio", "video"))
+    room = {}
+    for modality in ("audio", "video"):
+        with h5py.File(the_file(modality)) as file:
+            room[modality] = file["train/features"].id.get_storage_size()
+    assert room["video"] < 0.6 * room["audio"]  # .41; 2.4 with grain that flickers

@@ -40,6 +40,7 @@ def source(
     agreement: float = 0.8,
     class_frequency: float = 0.7,
     label_noise: float = 0.02,
+    window: int = WINDOW,
 ) -> Source:
     """`synthav` at the size of a profile, and its dials.
 
@@ -54,6 +55,7 @@ def source(
     agreement : share of events both heard and seen; the rest are heard or seen only, half each
     class_frequency : exponent a of the tail in training, where the class of rank r is drawn in proportion to r^(−a)
     label_noise : share of events whose label names another class, in train and valid; the labels of eval are right
+    window : frames in a window of the video
 
     Raises
     ------
@@ -62,7 +64,7 @@ def source(
     """
     asked: dict[str, Any] = {"classes": classes, "seconds": seconds, "clips": clips, "events": events}
     size = replace(profiles.of(profile), **{name: value for name, value in asked.items() if value is not None})
-    _check(size, seed, world, class_frequency)
+    _check(size, seed, world, class_frequency, window)
     scenery = Scenery(
         named(size.classes) if world is None else drawn(world, size.classes),
         float(size.seconds),
@@ -82,7 +84,7 @@ def source(
         key=asdict(scenery),
         modules=_MODULES,
         front_end=paper64(),
-        window=WINDOW,
+        window=window,
         implications=scenery.world.implications,
     )
 
@@ -102,7 +104,7 @@ def _share(**dial: float) -> float:
     return float(value)
 
 
-def _check(size: Profile, seed: int, world: int | None, class_frequency: float) -> None:
+def _check(size: Profile, seed: int, world: int | None, class_frequency: float, window: int) -> None:
     if len(size.clips) != len(SPLITS) or min(size.clips) < 1:
         raise AvlibError(f"clips={size.clips!r}: give three positive numbers (train, valid, eval)")
     if len(size.events) != 2 or not 1 <= size.events[0] <= size.events[1] <= 8:
@@ -110,6 +112,8 @@ def _check(size: Profile, seed: int, world: int | None, class_frequency: float) 
     pictures = size.seconds * FPS
     if not 1 <= size.seconds <= 60 or abs(pictures - round(pictures)) > 1e-9:
         raise AvlibError(f"seconds={size.seconds}: from 1 to 60, in tenths (one picture each)")
+    if not 1 <= window <= pictures:
+        raise AvlibError(f"window={window}: from 1 to the {pictures:.0f} frames of a clip")
     if not 0 <= class_frequency <= 3:
         raise AvlibError(f"class_frequency={class_frequency}: from 0 (balanced) to 3 (a very long tail)")
     for name, value in {"seed": seed, "world": world or 0}.items():

@@ -33,14 +33,11 @@ def _distance(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
             return np.maximum(np.maximum(np.abs(u), np.abs(v)) - 1, -0.3 * np.sin(2 * np.pi * 1.25 * v) - 0.05)
 
 
-def background(frames: int, generator: np.random.Generator) -> Array:
-    """Frames (M, SIDE, SIDE, 3) of a dim, coloured, slowly drifting gradient."""
+def background(generator: np.random.Generator) -> Array:
+    """A dim, coloured gradient, (SIDE, SIDE, 3)."""
     corner = 0.15 + 0.25 * generator.random(3)
     slope = generator.normal(0, 0.08, (2, 3))
-    drift = generator.normal(0, 0.1)
-    still = corner + _X[..., None] * slope[0] + _Y[..., None] * slope[1]
-    time = np.linspace(0, 1, frames)[:, None, None, None]
-    return (still[None] + drift * time).astype(np.float32)
+    return (corner + _X[..., None] * slope[0] + _Y[..., None] * slope[1]).astype(np.float32)
 
 
 def draw(frames: Array, look: Look, loudness: Array, generator: np.random.Generator) -> None:

@@ -152,9 +152,15 @@ def _heard(
 
 
 def _film(scenery: Scenery, split: str, i: int, plans: list[Plan]) -> Array:
-    """All that is seen, before a dim background, with grain: (M, 32, 32, 3), in steps of 1/255."""
+    """All that is seen, before a dim background, through one grain: (M, 32, 32, 3), in steps of 1/255.
+
+    Background and grain stand still, as a fixed camera's do after a codec: what changes is what moves.  If every
+    pixel flickered, the film would take over twice the room of its sound's features on disk, and teach no more.
+    """
     draws = scenery.generator(split, i, 0, _SCREEN)
-    frames = background(round(scenery.seconds * FPS), draws)
+    still = background(draws)
+    frames = np.repeat(still[None], round(scenery.seconds * FPS), axis=0)
+    grain = draws.standard_normal(still.shape, dtype=np.float32)
     looks = tuple(record.look for record in scenery.world.records)
     sounds = tuple(record.sound for record in scenery.world.records)
     for event in (event for event in plans if event.seen):
@@ -166,7 +172,7 @@ def _film(scenery: Scenery, split: str, i: int, plans: list[Plan]) -> Array:
         played = timeline(rhythm, event.points, scenery.seconds, scenery.generator(split, i, event.part, _TIMELINE))
         loudness = _at_frames(played.envelope, event.onset, round(scenery.seconds * CONTROL), len(frames))
         draw(frames, look, loudness, hand)
-    frames += 0.02 * draws.standard_normal(frames.shape, dtype=np.float32)
+    frames += 0.02 * grain
     return np.round(255 * np.clip(frames, 0, 1)) / np.float32(255)
 
 
