@@ -27,7 +27,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import avlib
+from avlib import clock
 from avlib.claims import verdicts
+from avlib.clock import spent
 from avlib.device import device, title
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
@@ -62,6 +64,7 @@ def begin(notebook: str, namespace: dict[str, Any]) -> "Run":
     namespace.update(checked)
     style.use()
     forget()
+    clock.restart()
     return Run(notebook, checked, check({**values, **declared}, set(declared), notebook))
 
 
@@ -155,6 +158,7 @@ class Run:
             blocks.append(f'<tbody><tr><th colspan="2">{claim[1]}</th></tr>{rows}</tbody>')
         display(HTML(f'<table class="verdicts">{"".join(blocks)}</table>'))
 
+    @spent("drawing")
     def figure(self, name: str, drawn: tuple[Figure, Any], **facts: Any) -> None:
         """Show a figure and keep the data that it was drawn from, with `facts` beside each column."""
         figure, data = drawn
@@ -169,6 +173,7 @@ class Run:
             styled = styled.hide(axis="index")
         display(HTML(styled.to_html()))
 
+    @spent("drawing")
     def listen(self, key: str, clips: Mapping[str, Tensor], rate: int) -> None:
         """Show a player for each waveform (samples,); all share one gain, so that loudness can be compared."""
         loudest = max(float(wave.abs().max()) for wave in clips.values())
@@ -222,7 +227,8 @@ class Run:
             "seconds": round(time.perf_counter() - self.started, 1),
             "date": date.today().isoformat(),
         }
-        record = {"provenance": {**provenance, "used": used()}, "values": self.values, "figures": self.figures}
+        behind = {"spent": {kind: round(took, 1) for kind, took in clock.seconds().items()}, "used": used()}
+        record = {"provenance": {**provenance, **behind}, "values": self.values, "figures": self.figures}
         with atomic(self.results_folder / f"{self.page}.json") as part:
             part.write_text(json.dumps(record, indent=1, allow_nan=True) + "\n")
         for key, entry in self.values.items():

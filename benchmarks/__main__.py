@@ -1,10 +1,18 @@
-"""`make bench`: all comparisons in one table.  What cannot run here is named below it, with the reason."""
+"""`make bench`: all comparisons in one table, then the machine.  What cannot run here is named, with the reason."""
 
 import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
 
 from avlib.errors import AvlibError
+from avlib.provenance import versions
 from benchmarks import metrics
 from benchmarks.race import HEAD, Row, race, ratio
+
+PEERS = ("torch", "numpy", "scikit-learn", "torchattacks", "foolbox", "adversarial-robustness-toolbox")
 
 
 def scores() -> list[Row]:
@@ -23,6 +31,13 @@ def steps() -> list[Row]:
     return pgd_step.rows()
 
 
+def training() -> list[Row]:
+    """A training step against the same step written plainly."""
+    from benchmarks import training_step
+
+    return training_step.rows()
+
+
 def peers() -> list[Row]:
     """PGD and universal perturbations against other libraries."""
     from benchmarks import peers
@@ -30,17 +45,37 @@ def peers() -> list[Row]:
     return peers.rows()
 
 
+def processor() -> str:
+    """The processor by its own name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def load() -> str:
+    """Processes that want to run, on average over the last minute."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
 def main() -> None:
     """Print the table row by row, as results come in."""
+    before, left_out = load(), []
     print(HEAD, flush=True)
-    left_out = []
-    for part in (scores, steps, peers):
+    parts: tuple[Callable[[], list[Row]], ...] = (scores, steps, training, peers)
+    for part in parts:
         try:
             for row in part():
                 print(row.markdown(), flush=True)
         except (AvlibError, ImportError) as error:
             left_out.append(f"{part.__name__}: {error}")
-    print(f"\n{os.cpu_count()} cores. " + " ".join(f"Left out: {reason}." for reason in left_out))
+    print(f"\n{processor()}, {os.cpu_count()} cores, of which {torch.get_num_threads()} used.")
+    print(f"Load {before} before and {load()} after.")
+    print(f"Python {platform.python_version()}, " + ", ".join(f"{k} {v}" for k, v in versions(*PEERS).items()) + ".")
+    for reason in left_out:
+        print(f"Left out: {reason}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The audio model that is attacked: a CSN on spoken digits, one digit a clip."""
+"""The audio model that is attacked: the laptop's CSN on generated clips, one event and so one label a clip."""
 
 from functools import cache, partial
 
@@ -6,17 +6,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from avlib import profiles
 from avlib.data import load
 from avlib.data.split import AVData, Batch
 from avlib.models import CSN
 from avlib.training import Recipe, trained
 
+CLASSES = 10
+SIZE = profiles.of("laptop")
+
+
+def network() -> CSN:
+    """A new model, of the width that the default book has."""
+    return CSN(CLASSES, width=SIZE.width, transformer_dropout=SIZE.dropout)
+
 
 @cache
 def subject() -> tuple[CSN, AVData]:
-    """The model, trained or read from the cache, and its data: `avdigits` with one digit a clip."""
-    data = load("avdigits", digits=(1, 1), clips=(1500, 100, 600))
-    model, _ = trained(partial(CSN, classes=10, width=64), data, Recipe(epochs=16, batch_size=16, lr=2e-3), seed=0)
+    """The model, trained (a minute) or read from the cache, and its data: peers know single labels only."""
+    data = load(
+        "synthav", world=1, classes=CLASSES, clips=(1200, 60, 300), events=(1, 1), agreement=1.0, label_noise=0.0
+    )
+    factory = partial(CSN, classes=CLASSES, width=SIZE.width, transformer_dropout=SIZE.dropout)
+    model, _ = trained(factory, data, Recipe(epochs=6, batch_size=16, lr=SIZE.lr), seed=0)
     return model.eval(), data
 
 

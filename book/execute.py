@@ -148,6 +148,7 @@ def execute(page: Page, places: Places) -> float:
         used=provenance["used"],
         media=media,
         seconds=round(seconds, 1),
+        spent=provenance["spent"],
         device=provenance["device"],
     )
     with atomic(places.facts(page)) as part:  # last, because from here on the page counts as executed

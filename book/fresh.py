@@ -31,6 +31,7 @@ class Facts(BaseModel):
     used: dict[str, dict[str, Any]]  # what the run opened, as `avlib.provenance.used` has it
     media: list[str]
     seconds: float
+    spent: dict[str, float]  # seconds of each kind of work, as `avlib.clock` has it
     device: str
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import nbformat
 
+from avlib.clock import KINDS
 from avlib.errors import AvlibError
 from book.check_html import problems
 from book.compose import composed
-from book.fresh import facts, stale
+from book.fresh import Facts, facts, stale
 from book.places import Page, Places
 from book.variants import relabelled
 
@@ -93,13 +94,27 @@ def _without(absent: dict[str, str], text: str) -> str:
 
 
 def _statistics(target: Path, pages: list[Page], done: list[str], places: Places) -> None:
-    rows = []
+    rows, times = [], []
     for page in pages:
-        kept = facts(page, places) if page.slot in done else None
-        told = f"{kept.seconds} | {kept.device}" if kept else "– | not executed"
-        rows.append(f"| {page.slot} | {page.profile} | {page.variant} | {told} |")
-    head = "| page | profile | data and parameters | seconds | device |\n|---|---|---|---:|---|\n"
-    target.write_text(target.read_text().replace("%STATISTICS%", head + "\n".join(rows)))
+        cells = [page.slot, page.profile, page.variant, "–", "not executed"]
+        if page.slot in done and (kept := facts(page, places)):
+            cells[3:] = str(kept.seconds), kept.device
+            times.append([page.slot, *_times(kept)])
+        rows.append(cells)
+    whole = _table(["page", "profile", "data and parameters", "seconds", "device"], rows, "---|---|---|---:|---")
+    parts = _table(["page", *KINDS, "other"], times, "---|" + "|".join(["---:"] * (len(KINDS) + 1)))
+    target.write_text(target.read_text().replace("%STATISTICS%", whole).replace("%TIMES%", parts))
+
+
+def _times(kept: Facts) -> list[str]:
+    """Seconds of each kind of work and of all else, the largest in bold."""
+    spent = [kept.spent[kind] for kind in KINDS]
+    spent.append(max(0.0, kept.seconds - sum(spent)))
+    return [f"**{took:.1f}**" if took == max(spent) else f"{took:.1f}" for took in spent]
+
+
+def _table(head: list[str], rows: list[list[str]], rule: str) -> str:
+    return "\n".join([f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _offline(source: Path, media: Path) -> None:

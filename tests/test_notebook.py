@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import types
 
 import matplotlib.pyplot as plt
@@ -14,7 +15,7 @@ import soundfile
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from avlib import notebook
+from avlib import clock, notebook
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT
 from avlib.metrics import interval
@@ -171,6 +172,26 @@ def test_the_results_say_where_they_come_from(run, tmp_path):
     assert told["data checksum"] == "abc"
     assert told["parameters"] == {"profile": "smoke", "dataset": "synthav", "norm": "inf"}
     assert {"notebook", "variant", "avlib", "torch", "python", "device", "seconds"} <= told.keys()
+
+
+def test_the_results_say_where_the_time_went_and_are_the_same_results_however_long_it_took(run, shown):
+    clock.restart()
+    run.finish()
+    told, path = _record(run)["provenance"]["spent"], run.results_folder / f"{run.page}.json"
+    assert told == dict.fromkeys(clock.KINDS, 0.0)
+    before = results_digest(path)
+    with clock.spent("training"):
+        time.sleep(0.1)
+    run.figure("curve", (plt.figure(), {}))
+    run.finish()
+    assert _record(run)["provenance"]["spent"]["training"] >= 0.1
+    assert clock.seconds()["drawing"] > 0
+    record = json.loads(path.read_text())
+    del record["figures"]["curve"]
+    path.write_text(json.dumps(record))
+    assert results_digest(path) == before
+    begin("03_breaking", _namespace(PARAMETERS))  # a run begins with nothing
+    assert clock.seconds() == dict.fromkeys(clock.KINDS, 0.0)
 
 
 def test_the_results_say_which_code_made_them(run, tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ class Ball:
         loss; in the second only the steepest one, which ends on the vertex that is best for a linear loss.
         """
         count = max(1, round(L1_SHARE * w.shape[-1])) if progress <= 0.5 else 1
-        return self.project(w + step * geometry.steepest(gradient, self.norm, count))
+        return self.project(torch.add(w, geometry.steepest(gradient, self.norm, count), alpha=step))
 
     def draw(self, seeds: Tensor, surface: bool = False) -> Tensor:
         """A random feasible w (on the sphere when `surface`): clip n follows from seeds[n] alone."""

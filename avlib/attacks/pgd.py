@@ -29,6 +29,7 @@ from avlib.attacks.attacking import attacking
 from avlib.attacks.ball import Ball, Budget, balls
 from avlib.attacks.perturbation import Limits, add, bounds_of, limits
 from avlib.attacks.threat import Threat
+from avlib.clock import spent
 from avlib.errors import AvlibError
 from avlib.losses import Loss, bce
 
@@ -105,7 +106,7 @@ def pgd(
     if generator is not None and restarts > 1:
         seeds = torch.randint(2**62, (len(labels), restarts - 1, len(allowed)), generator=generator)
         runs += [[ball.draw(seeds[:, r, b]) for b, ball in enumerate(allowed)] for r in range(restarts - 1)]
-    with attacking(model) as model:
+    with spent("attacks"), attacking(model) as model:
         forward = forward_of(model, batch, list(threats))
         everyone = _Victims(forward, batch, labels, allowed, limits(batch, bounds_of(threats)))
         best, unsound, flat = _climb(everyone, runs[0], sizes, loss)

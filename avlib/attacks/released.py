@@ -16,6 +16,7 @@ from avlib.attacks import geometry
 from avlib.attacks.attacking import attacking
 from avlib.attacks.clips import Clips, evenly
 from avlib.attacks.perturbation import Perturbation
+from avlib.clock import spent
 from avlib.data.split import Split
 from avlib.errors import AvlibError
 from avlib.losses import bce, whole
@@ -78,7 +79,7 @@ def fit_released(
         loss = clips.mean_loss(held, Perturbation({modality: delta}), bce)
         return {"pass": number, "loss": loss, f"ratio_{modality}": float(frames.max())}
 
-    with attacking(model) as model:
+    with spent("attacks"), attacking(model) as model:
         clips = replace(clips, model=model)
         history = [row(0)]
         for number in range(1, passes + 1):

@@ -15,6 +15,7 @@ from avlib.attacks.ball import Ball, Budget, balls
 from avlib.attacks.clips import Clips, evenly
 from avlib.attacks.perturbation import Perturbation, add, bounds_of, limits
 from avlib.attacks.threat import Threat
+from avlib.clock import spent
 from avlib.data.split import Split
 from avlib.errors import AvlibError
 from avlib.losses import Loss, bce
@@ -114,7 +115,7 @@ def fit_universal(
         return {"pass": number, "loss": mean, **{f"ratio_{name}": r for name, r in ratios(allowed, ws).items()}}
 
     ws = [ball.project(ball.rows(start or {})) for ball in allowed]
-    with attacking(model) as model:
+    with spent("attacks"), attacking(model) as model:
         clips = replace(clips, model=model)
         history = [row(0, ws)]
         best = ws

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from avlib import profiles
+from avlib.clock import spent
 from avlib.data.media import BadMedia
 from avlib.data.modality import MODALITIES
 from avlib.data.read import Damaged, Stored, read
@@ -74,7 +75,7 @@ def _opened(path: Path, source: Source, modality: str) -> Stored:
         return read(path)
     except (Damaged, FileNotFoundError):
         pass  # dealt with below, where no other process can be at it
-    with locked(path):
+    with spent("rendering"), locked(path):
         try:
             return read(path)
         except Damaged as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from avlib.clock import spent
 from avlib.errors import AvlibError
 from avlib.metrics.tagging import Array, ArrayLike, Flags, arrays
 from avlib.metrics.weighted import STATISTICS, Statistic
@@ -197,6 +198,7 @@ def _only(found: list[Interval], statistic: str | Statistic) -> Interval:
     return found[0]
 
 
+@spent("statistics")
 def _replicate(
     sets: list[ArrayLike],
     labels: ArrayLike,

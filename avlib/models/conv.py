@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from avlib.errors import AvlibError
+from avlib.models.norm import BatchNorm
 from avlib.models.tagger import Branch
 
 POOLS = ((2, 2), (2, 2), (1, 2), (1, 2), (1, 2))  # (time, frequency) after every second convolution
@@ -34,11 +35,11 @@ class ConvFront(Branch):
         channels, bins = 1, mels
         for pool in POOLS:
             wider = 2 * width // bins
-            layers += [nn.Conv2d(channels, wider, 3, padding=1), nn.BatchNorm2d(wider), nn.ReLU(inplace=True)]
+            layers += [nn.Conv2d(channels, wider, 3, padding=1), BatchNorm(wider), nn.ReLU(inplace=True)]
             # The largest of the rectified is the rectified largest, and costs a half or a quarter of them.
             layers += [
                 nn.Conv2d(wider, wider, 3, padding=1),
-                nn.BatchNorm2d(wider),
+                BatchNorm(wider),
                 nn.MaxPool2d(pool),
                 nn.ReLU(inplace=True),
             ]

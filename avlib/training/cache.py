@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from avlib import profiles
+from avlib.clock import spent
 from avlib.data.split import AVData, Split
 from avlib.errors import AvlibError
 from avlib.files import atomic, cache_dir, locked
@@ -57,7 +58,7 @@ def trained(
     with contextlib.suppress(Damaged):  # it is dealt with below, where no other process can be at it
         if (history := _load(weights, model)) is not None:
             return model.to(fabric.device), history
-    with _alone(weights, fabric):
+    with spent("training"), _alone(weights, fabric):
         try:
             history = _load(weights, model)  # another process may have made it while this one waited
         except Damaged as error:

@@ -75,7 +75,7 @@ def train(
         raise AvlibError(f"data set {data.name!r} has no training clips")
     data = tagger_of(model).view(data)
     fabric = fabric or default_fabric()
-    adam = torch.optim.Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    adam = torch.optim.Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     wrapped, optimizer = fabric.setup(model, adam)
     rows = _resume(checkpoint, model, adam)
     steps = [transform.prepare(data.train) for transform in recipe.transforms]

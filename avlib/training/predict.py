@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from avlib.attacks.attacking import attacking
+from avlib.clock import spent
 from avlib.data.split import Batch, Split
 from avlib.device import bring, home
 from avlib.models.tagger import tagger_of
@@ -20,7 +21,7 @@ def predict(model: nn.Module, split: Split, attack: Attack | None = None, batch_
     only the modalities that it uses are read.  Logits do not depend on `batch_size`, but for rounding.
     """
     parts = []
-    with attacking(model) as model:
+    with spent("scoring" if attack is None else "attacks"), attacking(model) as model:
         for clips in tagger_of(model).view(split).batches(batch_size):
             batch, labels = bring(home(model), *clips)
             if attack is not None:

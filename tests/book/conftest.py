@@ -55,7 +55,8 @@ class Run:
     def finish(self, answer):
         results = self.out / "results" / self.profile / f"{self.page}.json"
         used = {"data": {}, "file": {}, "page": self.read}
-        provenance = {"device": "CPU", "used": used}
+        spent = dict.fromkeys(["rendering", "training", "attacks", "scoring", "statistics", "drawing"], 0.0)
+        provenance = {"device": "CPU", "used": used, "spent": spent | {"training": 1234.5}}
         results.parent.mkdir(parents=True, exist_ok=True)
         results.write_text(json.dumps({"values": {"answer": answer}, "provenance": provenance}))
         prefix = "application/papermill.record/"

@@ -41,7 +41,7 @@ class Copy:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         state = ingredients(page, self.places) | opened(page, self.places, used) | left(page, self.places, [])
-        kept = Facts(state=state, used=used, media=[], seconds=1.0, device="CPU")
+        kept = Facts(state=state, used=used, media=[], seconds=1.0, spent={}, device="CPU")
         self.places.facts(page).write_text(kept.model_dump_json())
 
     def code(self, page: Page) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 import nbformat
 import pytest
 
+from avlib.clock import KINDS
 from avlib.errors import AvlibError
 from book.check_html import problems
 from book.plan import plan
@@ -24,6 +25,18 @@ def test_statistics_hold_one_line_a_page(book):
     table = (book.places.html / "book" / "statistics.html").read_text()
     for words in ("10_first", "20_second", "synthav", "CPU"):
         assert words in table
+
+
+def test_statistics_say_where_the_time_goes(book):
+    page = (book.places.html / "book" / "statistics.html").read_text()
+    head, first, second = re.findall(r"<tr.*?</tr>", page[page.index('id="where-the-time-goes"') :], re.DOTALL)
+    cells = [re.findall(r"<p>(.*?)</p>", row, re.DOTALL) for row in (head, first, second)]
+    assert cells[0] == ["page", *KINDS, "other"]
+    assert [row[0] for row in cells[1:]] == ["10_first", "20_second"]
+    for row in cells[1:]:
+        shown = dict(zip(cells[0], row, strict=True))
+        assert shown["training"] == "<strong>1234.5</strong>"  # more than the page took: nothing is left for the rest
+        assert shown["attacks"] == shown["other"] == "0.0"
 
 
 def test_an_absent_page_and_a_stale_one_are_a_notice_and_their_numbers_a_dash(book):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from avlib import provenance
+from avlib import clock, provenance
 from avlib.data import read, render, store, synthav, write
 from avlib.data.media import BadMedia
 from avlib.data.source import Clip, Source
@@ -60,6 +60,15 @@ def the_file(modality="audio"):
 
 def contents():
     return {path.name: path.read_bytes() for path in sorted((cache_dir() / "data").glob("*.h5"))}
+
+
+def test_a_page_waits_for_the_rendering_and_not_for_the_cache():
+    clock.restart()
+    stored(source())
+    took = clock.seconds()
+    assert took["rendering"] > 0
+    stored(source())
+    assert clock.seconds() == took
 
 
 def test_shapes_labels_events_and_normalisation():

@@ -11,7 +11,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from avlib import provenance
+from avlib import clock, provenance
 from avlib.errors import AvlibError
 from avlib.mixup import MixUp
 from avlib.models import CRNN, CSN
@@ -43,6 +43,16 @@ def test_second_call_loads_what_the_first_one_trained(data, factory, recipe, cac
     assert not model.training
     assert not again.training
     assert names(cache) == [".json", ".safetensors"]
+
+
+def test_a_page_waits_for_the_training_and_not_for_the_cache(data, factory, recipe, cache):
+    clock.restart()
+    trained(factory, data, recipe, seed=5)
+    took = clock.seconds()
+    assert took["training"] > 0
+    trained(factory, data, recipe, seed=5)
+    assert clock.seconds() == took
+    assert took["scoring"] == 0  # the validation after each epoch is part of the training
 
 
 def test_sidecar_says_what_the_weights_are(data, factory, recipe, cache):
