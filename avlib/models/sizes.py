@@ -19,7 +19,7 @@ def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[],
     Kinds: "csn", "crnn" and "resnet" on sound; "glance" on windows of video frames, "eye" on their features.
 
     At `paper` the sizes are those of P1, section 5; below it they shrink with the data, and so does CSN's dropout
-    (.75 suits two million clips, and keeps a model of 1,500 from learning anything).
+    (.75 suits two million clips, and keeps a model of some thousands from learning).
 
     Raises
     ------

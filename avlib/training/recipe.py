@@ -57,7 +57,7 @@ class Recipe:
 
     @classmethod
     def preset(cls, profile: str) -> "Recipe":
-        """The recipe of a profile; `paper` is that of P1, section 5 (two million clips: it learns nothing from 1,500).
+        """The recipe of a profile; `paper` is that of P1, section 5 (for two million clips).
 
         >>> Recipe.preset("paper").steps
         25000
