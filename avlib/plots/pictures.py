@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def filmstrips(pixels: Tensor, delta: Tensor, gain: float, shown: int = 8) -> tuple[Figure, dict[str, Tensor]]:
-    """Frames of one clip (W, k, 3, H, W′) in [0, 1], δ `gain` times enlarged about grey, and their sum: a strip each."""
+    """Frames of one clip (W, k, 3, H, W′) in [0, 1], δ `gain` times enlarged about grey, and their sum."""
     clean, moved = (x.flatten(0, 1).cpu() for x in (pixels, delta))  # (W·k, 3, H, W′)
     picks = torch.linspace(0, len(clean) - 1, shown).round().long()
     drawn = {"clean": clean[picks], "δ": moved[picks], "sum": (clean + moved)[picks]}
