@@ -54,13 +54,15 @@ def test_an_unknown_profile_is_refused_by_all_that_take_one(ask):
 def test_all_that_have_a_size_take_it_from_the_profile(monkeypatch):
     odd = profiles.Profile(
         "smoke", width=96, clips=(5, 3, 4), digits=(1, 1, 1), classes=7, events=(2, 2), seconds=3.0, dropout=0.3,
-        stem=8, depth=50, epochs=2, batch_size=3, lr=0.5, warmup=0.25, steps=9,
+        stem=8, depth=50, eye=24, epochs=2, batch_size=3, lr=0.5, warmup=0.25, steps=9,
     )  # fmt: skip
     monkeypatch.setattr(profiles, "of", {"smoke": odd}.__getitem__)
     assert Recipe.preset("smoke") == Recipe(epochs=2, batch_size=3, lr=0.5, warmup=0.25, steps=9)
     assert sized("csn", "smoke", 4).keywords == {"width": 96, "transformer_dropout": 0.3}
     assert sized("crnn", "smoke", 4).keywords == {"width": 96}
     assert sized("resnet", "smoke", 4).keywords == {"depth": 50, "stem": 8}
+    assert sized("glance", "smoke", 4).keywords == {"width": 24}
+    assert sized("eye", "smoke", 4).keywords == {"features": 24, "width": 96}
     source = synthav.source("smoke")
     assert source.sizes == dict(zip(SPLITS, (5, 3, 4), strict=True))
     assert (len(source.classes), source.key["seconds"], source.key["events"]) == (7, 3.0, (2, 2))

@@ -51,6 +51,7 @@ def test_the_world_of_pretraining_is_no_world_that_is_studied(clips):
     assert other.checksums["video"] != clips.checksums["video"]
     seen = {pixels.numpy().tobytes() for pixels in other.train.features["video"]}
     assert len(seen) == len(other.train)
+    assert (other.train.labels.sum(dim=1) == 1).all()
     assert not seen & {
         pixels.numpy().tobytes() for split in SPLITS for pixels in getattr(clips, split).features["video"]
     }
@@ -121,7 +122,7 @@ def test_the_eye_learns_on_frozen_features_and_answers_the_same_on_pixels(encode
 
 
 def test_the_eye_of_smoke_is_clearly_above_chance():
-    """Everything at its profile, as the book has it; measured .41 where random scores get .23."""
+    """Everything at its profile, as the book has it; measured .65 where random scores get .25."""
     clips = load("synthav", profile="smoke", modalities=("video",))
     seen = watched(pretrained("smoke", WINDOW), clips)
     recipe = dataclasses.replace(Recipe.preset("smoke"), transforms=())
@@ -130,4 +131,4 @@ def test_the_eye_of_smoke_is_clearly_above_chance():
     chances = [
         tagging(torch.rand(labels.shape, generator=torch.Generator().manual_seed(i)), labels).mAP for i in range(20)
     ]
-    assert tagging(predict(eye, seen.eval), labels).mAP > max(chances) + 0.08
+    assert tagging(predict(eye, seen.eval), labels).mAP > max(chances) + 0.2
