@@ -73,9 +73,8 @@ def _project_l1(w: Tensor) -> Tensor:
         count = excess.sign().sum(dim=-1, keepdim=True).clamp_min(1)  # quicker than a comparison
         return theta + (excess.sum(dim=-1, keepdim=True) - 1).clamp_min(0) / count
 
-    theta = _root(newton, torch.zeros_like(size[..., :1]))
-    v = w.sign() * (size - theta).clamp_min(0)
-    return v / norms(v, 1).clamp_min(1)  # rounding only
+    excess = (size - _root(newton, torch.zeros_like(size[..., :1]))).clamp_min(0)
+    return torch.copysign(excess / excess.sum(dim=-1, keepdim=True).clamp_min(1), w)  # divided for rounding only
 
 
 def _root(newton: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
