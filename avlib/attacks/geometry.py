@@ -116,13 +116,14 @@ def steepest(gradient: Tensor, norm: float, count: int = 1) -> Tensor:
     """
     if norm == math.inf:
         return gradient.sign()
-    # Divided by its largest entry first: squares of 1e-25 would vanish in float32.
     tiny = torch.finfo(gradient.dtype).tiny
-    gradient = gradient / gradient.abs().amax(dim=-1, keepdim=True).clamp_min(tiny)
+    size = gradient.abs()
+    largest = size.amax(dim=-1, keepdim=True)
     if norm == 1:
-        size = gradient.abs()
-        least = size.amax(dim=-1, keepdim=True) if count == 1 else size.topk(count, dim=-1).values[..., -1:]
+        least = largest if count == 1 else size.topk(count, dim=-1).values[..., -1:]
         gradient = gradient * (1 - (least - size).sign().clamp_min(0))  # 0 below the least, quicker than a comparison
+    else:
+        gradient = gradient / largest.clamp_min(tiny)  # squares of 1e-25 would vanish in float32
     return gradient / norms(gradient, norm).clamp_min(tiny)
 
 
