@@ -42,7 +42,8 @@ class Ball:
     def delta(self, w: Tensor) -> dict[str, Tensor]:
         """δ of each modality, in the shape of its features."""
         sizes = [shape.numel() // (w.shape[0] * w.shape[1]) for shape in self.shapes.values()]
-        parts = (w * self.unit).split(sizes, dim=-1)
+        whole = w * self.unit
+        parts = whole.split(sizes, dim=-1) if len(sizes) > 1 else [whole]  # to split off all copies its gradient
         return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
 
     def take(self, clips: Tensor) -> "Ball":

@@ -73,9 +73,8 @@ def _project_l1(w: Tensor) -> Tensor:
         count = excess.sign().sum(dim=-1, keepdim=True).clamp_min(1)  # quicker than a comparison
         return theta + (excess.sum(dim=-1, keepdim=True) - 1).clamp_min(0) / count
 
-    theta = _root(newton, torch.zeros_like(size[..., :1]))
-    v = w.sign() * (size - theta).clamp_min(0)
-    return v / norms(v, 1).clamp_min(1)  # rounding only
+    excess = (size - _root(newton, torch.zeros_like(size[..., :1]))).clamp_min(0)
+    return torch.copysign(excess / excess.sum(dim=-1, keepdim=True).clamp_min(1), w)  # divided for rounding only
 
 
 def _root(newton: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -117,13 +116,14 @@ def steepest(gradient: Tensor, norm: float, count: int = 1) -> Tensor:
     """
     if norm == math.inf:
         return gradient.sign()
-    # Divided by its largest entry first: squares of 1e-25 would vanish in float32.
     tiny = torch.finfo(gradient.dtype).tiny
-    gradient = gradient / gradient.abs().amax(dim=-1, keepdim=True).clamp_min(tiny)
+    size = gradient.abs()
+    largest = size.amax(dim=-1, keepdim=True)
     if norm == 1:
-        size = gradient.abs()
-        least = size.amax(dim=-1, keepdim=True) if count == 1 else size.topk(count, dim=-1).values[..., -1:]
+        least = largest if count == 1 else size.topk(count, dim=-1).values[..., -1:]
         gradient = gradient * (1 - (least - size).sign().clamp_min(0))  # 0 below the least, quicker than a comparison
+    else:
+        gradient = gradient / largest.clamp_min(tiny)  # squares of 1e-25 would vanish in float32
     return gradient / norms(gradient, norm).clamp_min(tiny)
 
 
