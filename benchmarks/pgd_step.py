@@ -10,7 +10,7 @@ from avlib.losses import bce
 from benchmarks.race import Row, race, ratio
 from benchmarks.subject import clips, subject
 
-STEPS, CLIPS, ROUNDS = 20, 32, 5
+STEPS, CLIPS, ROUNDS = 20, 32, 9
 
 
 def rows() -> list[Row]:
