@@ -70,8 +70,8 @@ def kept_in(setting: str, page: Page, places: Places) -> Path:
     return places.build / "reference" / page.profile / f"{page.notebook}@{page.variant}" / f"{setting} {state}.json"
 
 
-def under(setting: str, page: Page, places: Places) -> Record:
-    """The results of `page` under `setting`, with a cache of its own; executed when they are not there yet.
+def under(setting: str, page: Page, places: Places, caches: Path) -> Record:
+    """The results of `page` under `setting`, whose cache lies in `caches`; executed when they are not there yet.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def under(setting: str, page: Page, places: Places) -> Record:
         return json.loads(kept.read_text())
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        own = {"AVLIB_OUT": folder, "AVLIB_CACHE": f"{folder}/cache", "AVLIB_VARIANT": page.variant}
+        own = {"AVLIB_OUT": folder, "AVLIB_CACHE": str(caches / setting), "AVLIB_VARIANT": page.variant}
         command = [sys.executable, "-m", "papermill", str(places.source(page)), f"{folder}/page.ipynb"]
         command += ["--kernel", "python3", "--cwd", str(places.notebooks), "--no-progress-bar"]
         command += ["--parameters_yaml", json.dumps({k: str(v) for k, v in page.parameters.items()})]
@@ -99,7 +99,7 @@ def under(setting: str, page: Page, places: Places) -> Record:
     return json.loads(text)
 
 
-def measured(page: Page, places: Places, jobs: int) -> Record:
+def measured(page: Page, places: Places, caches: Path, jobs: int) -> Record:
     """The reference of `page`, out of its results under every setting.
 
     Raises
@@ -108,7 +108,8 @@ def measured(page: Page, places: Places, jobs: int) -> Record:
         When the page fails, and when the noise moved nothing: then it was not planted.
     """
     with ThreadPoolExecutor(jobs) as pool:
-        records = dict(zip(SETTINGS, pool.map(lambda setting: under(setting, page, places), SETTINGS), strict=True))
+        runs = pool.map(lambda setting: under(setting, page, places, caches), SETTINGS)
+        records = dict(zip(SETTINGS, runs, strict=True))
     plain = flat(records[PLAIN])
     for setting, record in records.items():
         if setting.startswith("noise") and flat(record) == plain:
@@ -132,14 +133,14 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def check(page: Page, places: Places, jobs: int) -> str:
+def check(page: Page, places: Places, caches: Path, jobs: int) -> str:
     """What moved, with the noise and without: a number that is beyond its tolerance in every run was moved by a change.
 
     One that is beyond in some runs only is decided by rounding: measure the page again.
     """
     reference = json.loads(path_of(page, places).read_text())
     with ThreadPoolExecutor(jobs) as pool:
-        records = list(pool.map(lambda setting: under(setting, page, places), CHECKED))
+        records = list(pool.map(lambda setting: under(setting, page, places, caches), CHECKED))
     runs = [{d.key.partition("[")[0]: d for d in distances(record, reference)} for record in records]
     lines = []
     for key in sorted({key for run in runs for key in run}):
@@ -159,13 +160,18 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
     parser.add_argument("--check", action="store_true", help="compare with the reference, under noise too")
     asked, here = parser.parse_args(), Places()
+    with tempfile.TemporaryDirectory() as caches:  # one for each setting: what a page has trained serves the next
+        _each(asked, here, Path(caches))
+
+
+def _each(asked: argparse.Namespace, here: Places, caches: Path) -> None:
     for page in plan("smoke", " ".join(asked.pages)):
         if reason := missing(str(page.parameters.get("dataset", "synthav"))):
             print(f"  {page.name} left out: {reason}", file=sys.stderr)
         elif asked.check:
-            print(check(page, here, asked.jobs))
+            print(check(page, here, caches, asked.jobs))
         else:
-            made = measured(page, here, asked.jobs)
+            made = measured(page, here, caches, asked.jobs)
             with atomic(path_of(page, here)) as part:
                 part.write_text(text_of(made))
             told = [f"\n  {key}: {why}" for key, why in made["unstable"].items()]
