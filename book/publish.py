@@ -99,7 +99,7 @@ def _statistics(target: Path, pages: list[Page], done: list[str], places: Places
         cells = [page.slot, page.profile, page.variant, "–", "not executed"]
         if page.slot in done and (kept := facts(page, places)):
             cells[3:] = str(kept.seconds), kept.device
-            times.append([page.slot, *_times(kept)])
+            times.append([page.slot.replace("_", " "), *_times(kept)])  # words, which may be broken
         rows.append(cells)
     whole = _table(["page", "profile", "data and parameters", "seconds", "device"], rows, "---|---|---|---:|---")
     parts = _table(["page", *KINDS, "other"], times, "---|" + "|".join(["---:"] * (len(KINDS) + 1)))
