@@ -13,6 +13,7 @@ from avlib.clock import KINDS
 from avlib.errors import AvlibError
 from book.check_html import problems
 from book.compose import composed
+from book.exercises import boxed
 from book.fresh import Facts, facts, stale
 from book.places import Page, Places
 from book.variants import relabelled
@@ -57,6 +58,7 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
             shown = composed(written, executed, page.parameters)
             if "@" in page.slot:
                 shown = relabelled(shown, page.slot.partition("@")[2])
+            shown = boxed(shown, page.slot.replace("@", "-"))
             nbformat.write(shown, source / f"{page.document}.ipynb")
     for text in (source / "book").glob("*.md"):
         text.write_text(_without(absent, text.read_text()))
