@@ -7,7 +7,7 @@ FAST := $(shell grep -v '^\#' book/fast.env)
 .PHONY: book test lab bench clean
 
 book: .venv/.book
-	@$(BIN)/python -m book.build --profile "$(PROFILE)" --only "$(ONLY)" --params "$(PARAMS)" --dataset "$(DATASET)" --jobs $(JOBS)
+	@$(BIN)/python -m book --profile "$(PROFILE)" --only "$(ONLY)" --params "$(PARAMS)" --dataset "$(DATASET)" --jobs $(JOBS)
 
 test: .venv/.test
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -17,11 +17,11 @@ from filelock import FileLock, Timeout
 from avlib.data import missing
 from avlib.errors import AvlibError
 from avlib.files import writing
-from book.execute import execute_all
 from book.fresh import data_state
 from book.places import Page, Places
 from book.plan import plan, words
 from book.publish import publish
+from book.workers import execute_all
 
 PATIENCE = 5.0  # s: the workers of a killed run end within a moment
 
@@ -80,12 +80,5 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
     except (AvlibError, OSError) as error:
         print(f"make book: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("make book: stopped; run it again and it goes on from here", file=sys.stderr, flush=True)
-        os._exit(130)  # leaving in good order would wait for the cells that run
     print(f"The book is at {index} ({time.perf_counter() - started:.0f} s)", file=sys.stderr)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

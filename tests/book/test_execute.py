@@ -11,9 +11,10 @@ import nbformat
 import pytest
 
 from avlib.errors import AvlibError
-from book.execute import execute, execute_all
+from book.execute import execute
 from book.fresh import stale
 from book.plan import plan
+from book.workers import execute_all
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_what_nobody_foresaw_in_a_worker_is_one_line(checkout, monkeypatch, capf
             raise Awkward("a line", "and another")
         return 1.0
 
-    monkeypatch.setattr("book.execute.execute", burst)
+    monkeypatch.setattr("book.workers.execute", burst)
     with pytest.raises(AvlibError, match=r"^10_first failed: Awkward: a line$"):
         execute_all(plan("smoke", places=checkout.places), checkout.places, 1)
     assert "20_second                                    done" in capfd.readouterr().err
