@@ -20,13 +20,11 @@ def execute_all(pages: list[Page], places: Places, jobs: int) -> None:
     AvlibError
         When any page failed; the others are kept, and the failed one is left where it can be looked at.
     """
-    if jobs < 1:
-        raise AvlibError(f"JOBS={jobs} is refused: at least 1 page at a time")
     os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
     waiting = list({page.name: page for page in pages}.values())  # two slots may show one page
     running: dict[Future[float], Page] = {}
     failures: dict[str, str] = {}
-    pool = ProcessPoolExecutor(max_workers=jobs, initializer=end_with_parent)
+    pool = ProcessPoolExecutor(max_workers=min(jobs, len(waiting)) or 1, initializer=end_with_parent)
     try:
         while waiting or running:
             for page in [page for page in waiting if not _awaited(page, [*waiting, *running.values()])]:
