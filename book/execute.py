@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 
 from avlib.errors import AvlibError
-from avlib.files import atomic, writing
-from book.fresh import Facts, ingredients, left, recorded
+from avlib.files import writing
+from book.fresh import Facts, ingredients, keep, left, recorded
 from book.places import ROOT, Page, Places
 
 ENVIRONMENT = dict(
@@ -35,6 +35,7 @@ def execute(page: Page, places: Places) -> float:
     for old in (target, places.facts(page), places.results(page), failed):
         old.unlink(missing_ok=True)
     shutil.rmtree(places.media(page), ignore_errors=True)
+    os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
     inputs = {one.slot: str(places.results(one)) for one in page.inputs}
     os.environ.update(AVLIB_OUT=str(places.build), AVLIB_VARIANT=page.variant, AVLIB_INPUTS=json.dumps(inputs))
     started, state = time.perf_counter(), ingredients(page, places)
@@ -74,8 +75,7 @@ def execute(page: Page, places: Places) -> float:
         spent=provenance["spent"],
         device=provenance["device"],
     )
-    with atomic(places.facts(page)) as part:  # last, because from here on the page counts as executed
-        part.write_text(kept.model_dump_json(indent=1))
+    keep(kept, page, places)  # last, because from here on the page counts as executed
     return seconds
 
 

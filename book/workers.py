@@ -1,14 +1,13 @@
 """Execute pages, several at a time; a page whose ingredients have not changed is left alone."""
 
-import os
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from avlib.errors import AvlibError
 from book.ending import end_with_parent
-from book.execute import ENVIRONMENT, execute, one_line
-from book.fresh import facts, stale
+from book.execute import execute, one_line
+from book.fresh import fresh
 from book.places import Page, Places
 
 
@@ -20,7 +19,6 @@ def execute_all(pages: list[Page], places: Places, jobs: int) -> None:
     AvlibError
         When any page failed; the others are kept, and the failed one is left where it can be looked at.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
     waiting = list({page.name: page for page in pages}.values())  # two slots may show one page
     running: dict[Future[float], Page] = {}
     failures: dict[str, str] = {}
@@ -34,13 +32,13 @@ def execute_all(pages: list[Page], places: Places, jobs: int) -> None:
                 if failed := [one.name for one in page.inputs if one.name in failures]:
                     failures[page.name] = f"{page.name} was not executed: it reads the results of {failed[0]}"
                     _line(page, "FAILED")
-                elif reason := stale(page, places):
+                elif isinstance(found := fresh(page, places), str):
                     import papermill  # noqa: F401 (a second: once, before the workers are forked, if anything is to do)
 
                     running[pool.submit(_attempt, page, places)] = page
-                    _line(page, "running", told=reason)
+                    _line(page, "running", told=found)
                 else:
-                    _line(page, "unchanged", facts(page, places).seconds)  # type: ignore[union-attr]
+                    _line(page, "unchanged", found.seconds)
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 page = running.pop(done)
                 try:
