@@ -25,7 +25,7 @@ def number(value: object) -> object:
     if isinstance(value, str) and "/" in value:
         try:
             return float(Fraction(value.replace(" ", "")))
-        except (ValueError, ZeroDivisionError):
+        except (ValueError, ArithmeticError):
             raise ValueError("a number such as 0.3 or 8/255 is needed") from None
     return value
 

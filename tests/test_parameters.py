@@ -43,6 +43,7 @@ def test_values_as_they_come_from_a_command_line_or_a_yaml_file(name, value, und
         ("epsilon", "8/0"),
         ("epsilon", "8/x"),
         ("epsilon", "1/2/3"),
+        ("epsilon", "9" * 400 + "/1"),
         ("epsilon", 0),
         ("epsilon", -1),
         ("epsilon", 101),
