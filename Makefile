@@ -1,18 +1,24 @@
 # make book · make test · make lab · make bench · make clean      (each installs what it needs into .venv)
 PROFILE ?= laptop
-JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+ifndef JOBS
+JOBS := $(shell getconf _NPROCESSORS_ONLN)
+endif
+# What a person asks for is text: it travels in the environment, and neither make nor a shell reads it.
+ASKED := PROFILE ONLY PARAMS DATASET JOBS PYTHON
+$(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
+export $(ASKED)
 BIN := .venv/bin
 FAST := $(shell grep -v '^\#' book/fast.env)
 
 .PHONY: book test lab bench clean
 
 book: .venv/.book
-	@$(BIN)/python -m book.build --profile "$(PROFILE)" --only "$(ONLY)" --params "$(PARAMS)" --dataset "$(DATASET)" --jobs $(JOBS)
+	@$(BIN)/python -m book --profile="$$PROFILE" --only="$$ONLY" --params="$$PARAMS" --dataset="$$DATASET" --jobs="$$JOBS"
 
 test: .venv/.test
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	$(FAST) $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=book/nbval.cfg -n $(JOBS) --dist loadfile -q notebooks
-	$(FAST) $(BIN)/pytest -n $(JOBS) --dist loadfile -q
+	$(FAST) $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=book/nbval.cfg -n "$$JOBS" --dist loadfile -q notebooks
+	$(FAST) $(BIN)/pytest -n "$$JOBS" --dist loadfile -q
 
 lab: .venv/.lab
 	$(BIN)/jupyter lab notebooks

@@ -1,6 +1,7 @@
 """Every parameter that a notebook of the book can take: its type, what is allowed, what it means."""
 
 import ast
+import contextlib
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -8,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from avlib import profiles
+from avlib.data import sizes
 from avlib.errors import AvlibError
 
 
@@ -22,7 +25,7 @@ def number(value: object) -> object:
     if isinstance(value, str) and "/" in value:
         try:
             return float(Fraction(value.replace(" ", "")))
-        except (ValueError, ZeroDivisionError):
+        except (ValueError, ArithmeticError):
             raise ValueError("a number such as 0.3 or 8/255 is needed") from None
     return value
 
@@ -46,7 +49,7 @@ class Parameters(BaseModel):
         Literal["smoke", "laptop", "full", "paper"], Field(description="size of data, models and attacks")
     ] = "smoke"
     dataset: Annotated[Literal["synthav", "avdigits", "folder"], Field(description="which data set")] = "synthav"
-    seed: Annotated[Whole, Field(ge=0, description="seed of the data, the weights and the attacks")] = 0
+    seed: Annotated[Whole, Field(ge=0, lt=2**31, description="seed of the data, the weights and the attacks")] = 0
     seeds: Annotated[
         Whole, Field(ge=1, le=10, description="trainings of each model, whose luck the intervals hold")
     ] = 1
@@ -54,7 +57,9 @@ class Parameters(BaseModel):
     norm: Annotated[Real, AfterValidator(_norm), Field(description="norm of the ball: 1, 2 or inf")] = 2
     steps: Annotated[Whole, Field(ge=1, le=1000, description="gradient steps of an attack on one clip")] = 20
     passes: Annotated[Whole, Field(ge=1, le=100, description="passes over the fitting clips of a universal attack")] = 5
-    clip: Annotated[Whole, Field(ge=0, description="which clip of the eval split is shown")] = 0
+    clip: Annotated[
+        Whole, Field(ge=0, description="which clip of the eval split is shown, among those attacked one by one")
+    ] = 0
 
 
 def written(cell: str) -> dict[str, ast.expr]:
@@ -96,12 +101,27 @@ def check(values: Mapping[str, object], declared: set[str], where: str) -> dict[
         if name not in declared:
             raise AvlibError(f"{where} has no parameter {name!r}; it has: {', '.join(sorted(declared))}")
     try:
-        return Parameters.model_validate(values).model_dump(include=set(values))
+        found = Parameters.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
         reason, meaning = first["msg"].removeprefix("Value error, "), Parameters.model_fields[name].description
         raise AvlibError(f"{where}: parameter {name} = {values.get(name)!r} is refused: {reason} ({meaning})") from None
+    if {"clip", "dataset", "profile"} <= values.keys() and found.clip >= (clips := _shown(found)):
+        why = f"Input should be less than {clips} on {found.dataset} at the profile {found.profile}"
+        meaning = Parameters.model_fields["clip"].description
+        raise AvlibError(f"{where}: parameter clip = {values['clip']!r} is refused: {why} ({meaning})")
+    return found.model_dump(include=set(values))
+
+
+def _shown(values: Parameters) -> float:
+    """How many clips every chapter can show; infinity where the data set is not there to be asked."""
+    if values.clip == 0:  # a split without a first clip is refused by the data set itself
+        return math.inf
+    with contextlib.suppress(AvlibError):  # which says, when it is loaded, what is missing
+        clips = sizes(values.dataset, profile=values.profile, seed=values.seed)["eval"]
+        return min(clips, profiles.of(values.profile).victims)
+    return math.inf
 
 
 def variant(values: Mapping[str, object], defaults: Mapping[str, object]) -> str:

@@ -17,11 +17,11 @@ from filelock import FileLock, Timeout
 from avlib.data import missing
 from avlib.errors import AvlibError
 from avlib.files import writing
-from book.execute import execute_all
 from book.fresh import data_state
 from book.places import Page, Places
 from book.plan import plan, words
 from book.publish import publish
+from book.workers import execute_all
 
 PATIENCE = 5.0  # s: the workers of a killed run end within a moment
 
@@ -45,6 +45,14 @@ def _lacking(page: Page, why: Callable[[str], str | None]) -> str | None:
     return next(filter(None, reasons), None)
 
 
+def _jobs(text: str) -> int:
+    """How many pages are executed at a time."""
+    with contextlib.suppress(ValueError):
+        if (jobs := int(text)) >= 1:
+            return jobs
+    raise AvlibError(f"JOBS={text:.40} is refused: a whole number, at least 1 page at a time")
+
+
 def main(arguments: list[str] | None = None, places: Places = Places()) -> int:  # noqa: B008 (frozen)
     """Build the book; 0 when it is whole, 1 with one line on what to do when it is not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -52,14 +60,14 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
     parser.add_argument("--only", default="")
     parser.add_argument("--params", default="")
     parser.add_argument("--dataset", default="")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", default=str(os.cpu_count() or 1))
     asked = parser.parse_args(arguments)
     started = time.perf_counter()
     for folder in ("AVLIB_DATA", "AVLIB_CACHE"):  # a kernel starts in notebooks/, where a relative path means another
         if os.environ.get(folder):
             os.environ[folder] = os.path.abspath(os.environ[folder])
     try:
-        overrides = words(asked.params)
+        jobs, overrides = _jobs(asked.jobs), words(asked.params)
         chosen = plan(asked.profile, asked.only, asked.dataset, overrides, places)
         everything = {page.slot: page for page in plan(asked.profile, places=places)} | {
             page.slot: page for page in chosen
@@ -72,20 +80,13 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
                 raise AvlibError(lacking[page.slot])
             if page.slot in lacking:
                 print(f"  {page.slot:<44} left out: {lacking[page.slot]}", file=sys.stderr)
-        print(f"Executing profile {asked.profile}, {asked.jobs} pages at a time", file=sys.stderr, flush=True)
+        print(f"Executing profile {asked.profile}, {jobs} pages at a time", file=sys.stderr, flush=True)
         with alone(places.build):
-            execute_all([page for page in chosen if page.slot not in lacking], places, asked.jobs)
+            execute_all([page for page in chosen if page.slot not in lacking], places, jobs)
             print("Publishing", file=sys.stderr, flush=True)
             index = publish(list(everything.values()), lacking, places)
     except (AvlibError, OSError) as error:
         print(f"make book: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("make book: stopped; run it again and it goes on from here", file=sys.stderr, flush=True)
-        os._exit(130)  # leaving in good order would wait for the cells that run
     print(f"The book is at {index} ({time.perf_counter() - started:.0f} s)", file=sys.stderr)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

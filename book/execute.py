@@ -1,99 +1,22 @@
-"""Execute pages with papermill, several at a time; a page whose ingredients have not changed is left alone."""
+"""Execute one page with papermill: all that decides how, and what is kept of it."""
 
 import json
 import logging
-import multiprocessing.connection
 import os
 import shutil
-import sys
-import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import nbformat
 
 from avlib.errors import AvlibError
-from avlib.files import atomic, writing
-from book.fresh import Facts, facts, ingredients, left, recorded, stale
+from avlib.files import writing
+from book.fresh import Facts, ingredients, keep, left, recorded
 from book.places import ROOT, Page, Places
 
 ENVIRONMENT = dict(
     line.split("=") for line in (ROOT / "book" / "fast.env").read_text().splitlines() if line and line[0] != "#"
 )
-
-
-def execute_all(pages: list[Page], places: Places, jobs: int) -> None:
-    """Execute what is not fresh, `jobs` pages at a time, a line each; a page waits for those whose results it reads.
-
-    Raises
-    ------
-    AvlibError
-        When any page failed; the others are kept, and the failed one is left where it can be looked at.
-    """
-    if jobs < 1:
-        raise AvlibError(f"JOBS={jobs} is refused: at least 1 page at a time")
-    os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
-    waiting = list({page.name: page for page in pages}.values())  # two slots may show one page
-    running: dict[Future[float], Page] = {}
-    failures: dict[str, str] = {}
-    pool = ProcessPoolExecutor(max_workers=jobs, initializer=_end_with_parent)
-    try:
-        while waiting or running:
-            for page in [page for page in waiting if not _awaited(page, [*waiting, *running.values()])]:
-                if len(running) == jobs:
-                    break
-                waiting.remove(page)
-                if failed := [one.name for one in page.inputs if one.name in failures]:
-                    failures[page.name] = f"{page.name} was not executed: it reads the results of {failed[0]}"
-                    _line(page, "FAILED")
-                elif reason := stale(page, places):
-                    import papermill  # noqa: F401 (a second: once, before the workers are forked, if anything is to do)
-
-                    running[pool.submit(_attempt, page, places)] = page
-                    _line(page, "running", told=reason)
-                else:
-                    _line(page, "unchanged", facts(page, places).seconds)  # type: ignore[union-attr]
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                page = running.pop(done)
-                try:
-                    _line(page, "done", done.result())
-                except AvlibError as error:
-                    failures[page.name] = str(error)
-                    _line(page, "FAILED")
-    except BrokenProcessPool:
-        raise AvlibError("a worker was killed, mostly for want of memory; run again with JOBS=1") from None
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    if failures:
-        raise AvlibError("; ".join(failures.values()))
-
-
-def _awaited(page: Page, others: list[Page]) -> bool:
-    names = {other.name for other in others}
-    return any(one.name in names for one in page.inputs)
-
-
-def _end_with_parent() -> None:
-    """Let this worker end when, and only when, the process that started it does; its kernel then ends by itself."""
-    os.setsid()  # Ctrl-C is for the process that started it
-
-    def watch() -> None:
-        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])  # type: ignore[union-attr]
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _attempt(page: Page, places: Places) -> float:
-    """`execute`, in a worker: whatever goes wrong reaches the other process as one line."""
-    try:
-        return execute(page, places)
-    except AvlibError:
-        raise
-    except Exception as error:
-        raise AvlibError(f"{page.name} failed: {_told(error)}") from None
 
 
 def execute(page: Page, places: Places) -> float:
@@ -112,6 +35,7 @@ def execute(page: Page, places: Places) -> float:
     for old in (target, places.facts(page), places.results(page), failed):
         old.unlink(missing_ok=True)
     shutil.rmtree(places.media(page), ignore_errors=True)
+    os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
     inputs = {one.slot: str(places.results(one)) for one in page.inputs}
     os.environ.update(AVLIB_OUT=str(places.build), AVLIB_VARIANT=page.variant, AVLIB_INPUTS=json.dumps(inputs))
     started, state = time.perf_counter(), ingredients(page, places)
@@ -132,7 +56,7 @@ def execute(page: Page, places: Places) -> float:
     except AvlibError:  # disk full
         raise
     except Exception as error:
-        told = _told(error)
+        told = one_line(error)
         if "Cell execution timed out" in str(error):
             told = f"{_last_cell(failed)} took longer than the {page.limit:g} s of book/profiles/{page.profile}.yml"
         raise AvlibError(f"{page.name} failed: {told}; its partial output is in {failed}") from None
@@ -151,12 +75,11 @@ def execute(page: Page, places: Places) -> float:
         spent=provenance["spent"],
         device=provenance["device"],
     )
-    with atomic(places.facts(page)) as part:  # last, because from here on the page counts as executed
-        part.write_text(kept.model_dump_json(indent=1))
+    keep(kept, page, places)  # last, because from here on the page counts as executed
     return seconds
 
 
-def _told(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """Kind of an error and the first line of what it says; for an error in a cell, that of the cell."""
     reason = (getattr(error, "evalue", "") or str(error).strip() or "no reason given").splitlines()[0]
     return f"{getattr(error, 'ename', type(error).__name__)}: {reason}"
@@ -167,8 +90,3 @@ def _last_cell(partial: Path) -> str:
     code = [cell for cell in nbformat.read(partial, as_version=4).cells if cell.cell_type == "code"]
     begun = [i for i, cell in enumerate(code) if cell.metadata.papermill.start_time]
     return f"code cell {begun[-1] + 1} ({code[begun[-1]].source.splitlines()[0]})"
-
-
-def _line(page: Page, state: str, seconds: float | None = None, told: str = "") -> None:
-    took = "" if seconds is None else f"{seconds:7.1f} s"
-    print(f"  {page.name:<44} {state:<10}{took}{told}", file=sys.stderr, flush=True)

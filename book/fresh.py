@@ -1,8 +1,8 @@
 """Whether a page is fresh: everything that it came from, and everything that it left, is as its facts say.
 
 A page comes from the code of its cells, its parameters, the pinned versions, the modules of the library that its cells
-lead to, and what its run says that it opened: data sets, tracked files, results of other pages.  Prose, comments and
-captions compute nothing and execute nothing; neither does a file that nobody opened.
+lead to, the way in which it is executed, and what its run says that it opened: data sets, tracked files, results of
+other pages.  Prose, comments and captions compute nothing and execute nothing; neither does a file that nobody opened.
 
 One module that the cells lead to is left out, `avlib.parameters`: all that it does to a page is in the values of the
 page's parameters, which are compared themselves.  So a parameter for one chapter does not execute another.
@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from avlib.data import key
 from avlib.errors import AvlibError
-from avlib.provenance import cells, digest, notebook_digest, results_digest, sources
+from avlib.files import atomic
+from avlib.provenance import cells, code_digest, digest, notebook_digest, results_digest, sources
 from book.places import Page, Places
 
 
@@ -35,16 +36,30 @@ class Facts(BaseModel):
     device: str
 
 
+def keep(kept: Facts, page: Page, places: Places) -> None:
+    """Write the facts of `page`, under a seal that tells when any of them is no longer what was written."""
+    told = kept.model_dump()
+    with atomic(places.facts(page)) as part:
+        part.write_text(json.dumps({**told, "seal": digest(told)}, indent=1))
+
+
 def facts(page: Page, places: Places) -> Facts | None:
-    """Facts of the last execution of `page`; None when there are none that can be understood."""
+    """Facts of the last execution of `page`; None when there are none, or they are not as they were written."""
     try:
-        return Facts.model_validate_json(places.facts(page).read_bytes())
-    except (OSError, ValueError):
+        told = json.loads(places.facts(page).read_bytes())
+        return Facts.model_validate(told) if told.pop("seal") == digest(told) else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
 def stale(page: Page, places: Places) -> str | None:
     """Why `page` must be executed, in a few words; None when it is fresh."""
+    found = fresh(page, places)
+    return found if isinstance(found, str) else None
+
+
+def fresh(page: Page, places: Places) -> Facts | str:
+    """Facts of `page` when it is fresh, else why it must be executed, in a few words."""
     kept = facts(page, places)
     if kept is None:
         return "a record that cannot be read" if places.facts(page).exists() else "not executed yet"
@@ -54,13 +69,13 @@ def stale(page: Page, places: Places) -> str | None:
     now = ingredients(page, places) | opened(page, places, kept.used) | left(page, places, kept.media)
     changed = [name for name in kept.state | now if kept.state.get(name) != now.get(name)]
     if not changed:
-        return None
+        return kept
     return f"{changed[0]} changed" + (f", and {len(changed) - 1} more" if len(changed) > 1 else "")
 
 
 def ingredients(page: Page, places: Places) -> dict[str, str]:
     """Digest of each thing that decides `page` and is known before it runs."""
-    notebook, pins = places.source(page), (places.root / "constraints.txt").read_text().splitlines()
+    notebook, ways = places.source(page), places.root / "book"
     try:
         modules = sources(code="\n".join(cells(notebook)))
     except (ModuleNotFoundError, SyntaxError) as error:  # the run will say so better
@@ -69,9 +84,16 @@ def ingredients(page: Page, places: Places) -> dict[str, str]:
     return {
         "its code": notebook_digest(notebook),
         **{f"parameter {name}": digest(value) for name, value in page.parameters.items()},
-        "constraints.txt": digest([line for line in pins if not line.startswith("#")]),
+        "constraints.txt": _lines(places.root / "constraints.txt"),
+        "book/execute.py": code_digest((ways / "execute.py").read_text()),
+        "book/fast.env": _lines(ways / "fast.env"),
         **{_written(name, places.root): value for name, value in modules.items()},
     }
+
+
+def _lines(path: Path) -> str:
+    """Digest of a file's lines without its remarks."""
+    return digest([line for line in path.read_text().splitlines() if not line.startswith("#")])
 
 
 def _written(module: str, root: Path) -> str:

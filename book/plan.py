@@ -119,7 +119,7 @@ def words(text: str) -> dict[str, str]:
     >>> words("epsilon=8/255 norm=inf")
     {'epsilon': '8/255', 'norm': 'inf'}
     """
-    pairs = {}
+    pairs: dict[str, str] = {}
     for word in text.split():
         name, equals, value = word.partition("=")
         if not equals or name not in Parameters.model_fields:
@@ -127,5 +127,7 @@ def words(text: str) -> dict[str, str]:
             raise AvlibError(f"PARAMS: {word!r} is not name=value with a name the book knows; it knows: {allowed}")
         if name in ("profile", "dataset"):
             raise AvlibError(f"PARAMS: {word!r} is refused: write {name.upper()}={value} instead")
+        if name in pairs:
+            raise AvlibError(f"PARAMS: {name} is given twice: {name}={pairs[name]} and {word}")
         pairs[name] = value
     return pairs

@@ -14,7 +14,7 @@ from avlib.errors import AvlibError
 from book.check_html import problems
 from book.compose import composed
 from book.exercises import boxed
-from book.fresh import Facts, facts, stale
+from book.fresh import Facts, fresh
 from book.places import Page, Places
 from book.variants import relabelled
 
@@ -45,7 +45,8 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
     shutil.copytree(places.root / "book", source / "book", ignore=scripts)
     shutil.copy(places.root / "_config.yml", source)
     absent = {}
-    done = [page.slot for page in pages if page.slot not in missing and stale(page, places) is None]
+    found = {page.slot: fresh(page, places) for page in pages if page.slot not in missing}
+    done = {slot: kept for slot, kept in found.items() if isinstance(kept, Facts)}
     for page in pages:
         if page.slot not in done:
             absent[page.document] = missing.get(
@@ -62,7 +63,7 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
             nbformat.write(shown, source / f"{page.document}.ipynb")
     for text in (source / "book").glob("*.md"):
         text.write_text(_without(absent, text.read_text()))
-    _statistics(source / "book" / "statistics.md", pages, done, places)
+    _statistics(source / "book" / "statistics.md", pages, done)
     _offline(source, places.build / "media" / profile)
 
     command = ["build", str(source), "--path-output", str(source), "--all", "-W", "--keep-going", "-q"]
@@ -95,11 +96,11 @@ def _without(absent: dict[str, str], text: str) -> str:
     return GLUE.sub(lambda cited: "–" if cited[1] in absent else cited[0], text)
 
 
-def _statistics(target: Path, pages: list[Page], done: list[str], places: Places) -> None:
+def _statistics(target: Path, pages: list[Page], done: dict[str, Facts]) -> None:
     rows, times = [], []
     for page in pages:
         cells = [page.slot, page.profile, page.variant, "–", "not executed"]
-        if page.slot in done and (kept := facts(page, places)):
+        if kept := done.get(page.slot):
             cells[3:] = str(kept.seconds), kept.device
             times.append([page.slot.replace("_", " "), *_times(kept)])  # words, which may be broken
         rows.append(cells)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avlib import profiles
 from avlib.errors import AvlibError
 from avlib.parameters import Parameters, check, variant
 
@@ -42,6 +43,7 @@ def test_values_as_they_come_from_a_command_line_or_a_yaml_file(name, value, und
         ("epsilon", "8/0"),
         ("epsilon", "8/x"),
         ("epsilon", "1/2/3"),
+        ("epsilon", "9" * 400 + "/1"),
         ("epsilon", 0),
         ("epsilon", -1),
         ("epsilon", 101),
@@ -60,6 +62,7 @@ def test_values_as_they_come_from_a_command_line_or_a_yaml_file(name, value, und
         ("steps", "many"),
         ("steps", True),
         ("seed", -1),
+        ("seed", 2**31),
         ("clip", "first"),
         ("profile", "huge"),
         ("profile", 3),
@@ -108,3 +111,42 @@ def test_a_run_is_named_by_its_data_and_what_is_not_the_default():
     assert variant({**defaults, "dataset": "avdigits"}, defaults) == "avdigits"
     changed = {"dataset": "avdigits", "steps": 20, "norm": math.inf}
     assert variant({**defaults, **changed}, defaults) == "avdigits,norm=inf,steps=20"
+
+
+# --- which clip -------------------------------------------------------------------------------------------------------
+
+
+def _clip(clip, **values):
+    values = {"profile": "smoke", "dataset": "synthav", "clip": clip, **values}
+    return check(values, set(values), "03")["clip"]
+
+
+@pytest.mark.parametrize("profile", profiles.NAMES)
+def test_the_last_clip_that_every_chapter_can_show_is_allowed_and_the_next_is_refused(profile):
+    size = profiles.of(profile)
+    count = min(size.clips[2], size.victims)
+    assert _clip(count - 1, profile=profile) == count - 1
+    with pytest.raises(AvlibError) as caught:
+        _clip(count, profile=profile)
+    told = f"03: parameter clip = {count} is refused: Input should be less than {count} on synthav at the profile"
+    assert str(caught.value).startswith(f"{told} {profile} (which clip")
+
+
+def test_clips_of_ones_own_media_are_counted_in_the_manifest(tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    lines = [f"{number},{number}.wav,a,{split}" for number, split in enumerate(["train", "valid", *["eval"] * 5])]
+    (tmp_path / "folder" / "manifest.csv").write_text("clip,media,labels,split\n" + "\n".join(lines) + "\n")
+    monkeypatch.setenv("AVLIB_DATA", str(tmp_path))
+    assert _clip(4, dataset="folder") == 4
+    with pytest.raises(AvlibError, match="clip = 5 is refused: Input should be less than 5 on folder at the profile"):
+        _clip(5, dataset="folder")
+
+
+def test_where_the_media_are_missing_it_is_the_data_set_that_says_so(monkeypatch):
+    monkeypatch.delenv("AVLIB_DATA", raising=False)
+    assert _clip(10**6, dataset="folder") == 10**6
+
+
+def test_the_first_clip_is_allowed_without_a_look_at_the_data(monkeypatch):
+    monkeypatch.setattr("avlib.parameters.sizes", None)
+    assert _clip(0) == 0

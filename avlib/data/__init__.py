@@ -61,6 +61,20 @@ def key(name: str, *, profile: str = "smoke", seed: int = 0, **knobs: object) ->
     return source_key(_opened(name, profile, seed, knobs))
 
 
+def sizes(name: str, *, profile: str = "smoke", seed: int = 0, **knobs: object) -> dict[str, int]:
+    """Clips of each split of what `load` would give, those that cannot be read among them; nothing is rendered.
+
+    Raises
+    ------
+    AvlibError
+        As `load` does.
+
+    >>> sizes("synthav", clips=(6, 1, 2))
+    {'train': 6, 'valid': 1, 'eval': 2}
+    """
+    return dict(_opened(name, profile, seed, knobs).sizes)
+
+
 def _opened(name: str, profile: str, seed: int, knobs: Mapping[str, object]) -> Source:
     if name not in SETS:
         raise AvlibError(f"data set {name!r} is unknown: choose one of {', '.join(SETS)}{_nearest(name, SETS)}")

@@ -29,6 +29,7 @@ from avlib.training.recipe import Recipe
 from avlib.transform import Transform
 
 log = logging.getLogger("avlib")
+HISTORY = ["epoch", "train_loss", "valid_loss", "valid_mAP", "seconds"]
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -158,8 +159,8 @@ def _load(weights: Path, model: nn.Module) -> pd.DataFrame | None:
         facts = json.loads(sidecar.read_text())
         if facts["digest"] != stamp:
             raise Damaged(f"{weights.name} is damaged (its digest is not the one in {sidecar.name})")
-        history = pd.DataFrame(facts["history"])
-    except (KeyError, ValueError) as error:
+        history = pd.DataFrame(facts["history"])[HISTORY]
+    except (KeyError, TypeError, ValueError) as error:
         raise Damaged(f"{sidecar.name} is damaged") from error
     fill(model, tensors)
     model.eval()

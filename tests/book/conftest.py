@@ -92,7 +92,7 @@ class Checkout:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the same in a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "book.build", "--profile", "smoke", *arguments],
+            [sys.executable, "-m", "book", "--profile", "smoke", *arguments],
             cwd=self.places.root,
             stderr=subprocess.PIPE,
             text=True,

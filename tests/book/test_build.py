@@ -1,18 +1,14 @@
 """The whole way of `make book`: what it leaves, what it does again, what it survives, and what it never publishes."""
 
 import json
-import multiprocessing
-import os
-import signal
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
 
-from book.execute import execute_all
 from book.plan import plan
+from book.workers import execute_all
 
 
 def refused(code: int, stderr: str) -> str:
@@ -108,13 +104,14 @@ def test_what_leads_nowhere_is_refused_and_the_last_good_book_stays(book, capfd)
         (("--dataset", "audioset"), "dataset = 'audioset' is refused"),
         (("--only", "30"), "ONLY=30 matches no page; there are: 10_first, 20_second"),
         (("--profile", "huge"), "PROFILE=huge is unknown; there are: smoke, laptop"),
-        (("--jobs", "0"), "JOBS=0 is refused"),
+        (("--params", "epsilon=1 epsilon=2"), "PARAMS: epsilon is given twice: epsilon=1 and epsilon=2"),
+        *((("--jobs", jobs), f"JOBS={jobs} is refused: a whole number, at least 1") for jobs in ("0", "-1", "two", "")),
     ],
 )
 def test_a_wrong_question_is_refused_before_a_kernel_starts(checkout, capfd, question, told):
     code, err = checkout.make_book(*question), capfd.readouterr().err
     assert told in refused(code, err)
-    assert " running" not in err
+    assert err.count("\n") == 1
     assert not checkout.places.build.joinpath("executed").exists()
 
 
@@ -130,48 +127,6 @@ def test_missing_recordings_leave_their_page_out_and_say_how_to_get_it(book, cap
     assert "AVLIB_DATA" in (book.places.html / "notebooks" / "20_second-avdigits.html").read_text()
     assert book.published().count(">20.0<") == 2
     assert "AVLIB_DATA" in refused(book.make_book("--dataset", "avdigits"), capfd.readouterr().err)
-
-
-def test_a_killed_build_goes_on_where_it_was(checkout, monkeypatch):
-    monkeypatch.setattr("book.build.publish", lambda *_: "nowhere")
-    started = checkout.places.root / "started"
-    note = f'import os, pathlib, time\n\npathlib.Path("{started}").write_text(str(os.getpid()))'
-    checkout.write("20_second", note, "time.sleep(100)")
-    running, deadline = multiprocessing.get_context("fork").Process(target=checkout.make_book), time.monotonic() + 60
-    running.start()
-    while not (started.exists() and started.read_text() and "10_first" in checkout.executed()):
-        assert running.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    running.kill()
-    running.join()
-    before = checkout.executed()
-    assert set(before) == {"10_first"}
-
-    checkout.write("20_second")
-    assert checkout.make_book() == 0
-    assert checkout.executed() == before | {"20_second": checkout.executed()["20_second"]}
-    for _ in range(50):  # its workers and their kernels do not live on
-        if not _alive(int(started.read_text())):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the kernel of the killed build still runs")
-
-
-def test_an_interrupted_build_stops_and_says_so(checkout):
-    started = checkout.places.root / "started"
-    for name in ("10_first", "20_second"):
-        checkout.write(name, f'import time, pathlib\n\npathlib.Path("{started}-{name}").touch()', "time.sleep(100)")
-    running, deadline = checkout.start("--jobs", "1"), time.monotonic() + 60
-    while not started.with_name("started-10_first").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
-    err = running.communicate(timeout=30)[1]
-    assert running.returncode == 130
-    assert "make book: stopped; run it again" in err
-    assert "Traceback" not in err
-    assert not started.with_name("started-20_second").exists()
 
 
 def test_a_second_build_in_the_same_folder_is_kept_out(checkout, capfd, monkeypatch):
@@ -193,11 +148,3 @@ def test_a_build_folder_that_cannot_be_made_is_one_line(checkout, capfd):
     checkout.places.build.write_text("in the way")
     line = refused(checkout.make_book(), capfd.readouterr().err)
     assert "a file is where a folder should be" in line
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True

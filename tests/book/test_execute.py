@@ -11,9 +11,11 @@ import nbformat
 import pytest
 
 from avlib.errors import AvlibError
-from book.execute import execute, execute_all
+from book import fresh
+from book.execute import execute
 from book.fresh import stale
 from book.plan import plan
+from book.workers import execute_all
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_what_nobody_foresaw_in_a_worker_is_one_line(checkout, monkeypatch, capf
             raise Awkward("a line", "and another")
         return 1.0
 
-    monkeypatch.setattr("book.execute.execute", burst)
+    monkeypatch.setattr("book.workers.execute", burst)
     with pytest.raises(AvlibError, match=r"^10_first failed: Awkward: a line$"):
         execute_all(plan("smoke", places=checkout.places), checkout.places, 1)
     assert "20_second                                    done" in capfd.readouterr().err
@@ -168,6 +170,23 @@ def test_two_slots_with_equal_parameters_are_one_page(checkout, capfd):
     execute_all(same, checkout.places, 2)
     assert capfd.readouterr().err.count("running") == 1
     assert all(stale(page, checkout.places) is None for page in same)
+
+
+@pytest.mark.parametrize(("part", "damage"), [("executed", b'{"cells": ['), ("facts", b"null"), ("facts", b"\xff\x00")])
+def test_a_damaged_page_is_executed_again(book, capfd, part, damage):
+    page = plan("smoke", "10", places=book.places)[0]
+    getattr(book.places, part)(page).write_bytes(damage)
+    execute_all([page], book.places, 1)
+    assert [line.split()[1] for line in capfd.readouterr().err.splitlines()] == ["running", "done"]
+    assert stale(page, book.places) is None
+
+
+def test_the_facts_of_a_fresh_page_are_read_once(book, monkeypatch, capfd):
+    reads, real = [], fresh.facts
+    monkeypatch.setattr(fresh, "facts", lambda page, places: reads.append(page.slot) or real(page, places))
+    execute_all(plan("smoke", places=book.places), book.places, 1)
+    assert capfd.readouterr().err.count("unchanged") == 2
+    assert reads == ["10_first", "20_second"]
 
 
 def test_sounds_belong_to_their_page(checkout, first):

@@ -41,7 +41,7 @@ def verdicts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     _committed(folder)
     [recipe] = re.findall(r"pytest (--nbval .*) notebooks$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    flags = recipe.replace("$(JOBS)", "1").replace("book/nbval.cfg", str(ROOT / "book" / "nbval.cfg")).split()
+    flags = recipe.replace('"$$JOBS"', "1").replace("book/nbval.cfg", str(ROOT / "book" / "nbval.cfg")).split()
     command = [sys.executable, "-m", "pytest", *flags, "--nbval-cell-timeout=5", "-rA", "-p", "no:cacheprovider"]
     done = subprocess.run([*command, "."], cwd=folder, capture_output=True, text=True, timeout=120)
     told = re.findall(r"^(PASSED|FAILED) cells\.ipynb::Cell (\d+)", done.stdout, re.MULTILINE)

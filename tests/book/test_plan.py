@@ -109,6 +109,15 @@ def test_what_cannot_be_is_refused_in_one_line(checkout, question, told):
     assert "\n" not in str(caught.value)
 
 
+def test_a_clip_that_the_profile_does_not_have_is_refused(checkout):
+    source = checkout.places.notebooks / "20_second.ipynb"
+    source.write_text(source.read_text().replace("epsilon: float = 1.0", "clip: int = 0"))
+    _, page = plan("laptop", overrides={"clip": "127"}, places=checkout.places)
+    assert page.parameters["clip"] == 127
+    with pytest.raises(AvlibError, match=r"^20_second: parameter clip = '127' is refused: .* 64 on synthav at the"):
+        plan("smoke", overrides={"clip": "127"}, places=checkout.places)
+
+
 def test_a_wrong_value_in_a_profile_is_refused_too(checkout):
     profile = checkout.places.profiles / "smoke.yml"
     profile.write_text(profile.read_text().replace("20_second: {}", "20_second: {epsilom: 1}"))
@@ -152,6 +161,7 @@ def test_a_page_without_a_notebook_is_refused(checkout):
         ("epsilom=1", "'epsilom=1' is not name=value with a name the book knows; it knows: profile, dataset"),
         ("epsilon=1 profile=full", "'profile=full' is refused: write PROFILE=full instead"),
         ("dataset=avdigits", "'dataset=avdigits' is refused: write DATASET=avdigits instead"),
+        ("norm=2 steps=3 norm=2", "^PARAMS: norm is given twice: norm=2 and norm=2$"),
     ],
 )
 def test_words_that_are_no_parameters_are_refused(text, told):

@@ -8,7 +8,7 @@ from avlib.data.split import AVData, Split
 from avlib.features import Normalizer, paper64
 from avlib.models import CSN
 from avlib.specaugment import SpecAugment
-from avlib.training import Recipe
+from avlib.training import Recipe, loop, train
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where cores are shared
 
@@ -58,3 +58,37 @@ def cache(tmp_path, monkeypatch):
 def relabelled(data):
     """The same data set object with other labels: what a notebook that shuffles labels makes."""
     return dataclasses.replace(data, train=dataclasses.replace(data.train, labels=data.train.labels.flip(0)))
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """Counts the epochs that are really trained."""
+    seen = []
+    monkeypatch.setattr(loop, "_epoch", lambda *a, real=loop._epoch: seen.append(1) or real(*a))
+    return seen
+
+
+@pytest.fixture
+def suffixes():
+    """What kinds of files lie in a folder, locks aside."""
+    return lambda folder: sorted(path.suffix for path in folder.iterdir() if path.suffix != ".lock")
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """`train`, stopped as by Ctrl-C in its 14th step."""
+
+    def run(*arguments, **named):
+        steps, real = iter(range(14)), loop.bce
+
+        def last(logits, labels):
+            if next(steps) == 13:
+                raise KeyboardInterrupt
+            return real(logits, labels)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "bce", last)
+            with pytest.raises(KeyboardInterrupt):
+                train(*arguments, **named)
+
+    return run

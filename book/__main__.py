@@ -1,0 +1,11 @@
+"""``make book``: see `book.build`."""
+
+import sys
+
+from book.ending import stop_on_interrupt
+
+stop_on_interrupt()
+
+from book.build import main  # noqa: E402 (torch takes seconds, in which a person may press Ctrl-C)
+
+sys.exit(main())

@@ -1,0 +1,165 @@
+"""Which pages run again after which change, and in which words."""
+
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from avlib.provenance import sources
+from book.fresh import stale
+from book.plan import plan
+
+NOISE = {"04_one_noise", "04_one_noise@avdigits", "04_one_noise@linf"}
+ALL = {"01_listening_and_looking", "02_models_that_tag", "03_breaking_a_model", *NOISE}
+
+
+def test_where_nothing_changed_every_page_is_fresh(copy):
+    assert copy.stale() == {}
+
+
+CODE = [
+    ("avlib/plots/universal.py", NOISE),
+    ("avlib/plots/breaking.py", {"03_breaking_a_model"}),
+    ("avlib/plots/style.py", ALL),
+    ("avlib/attacks/released.py", NOISE),
+    ("avlib/attacks/pgd.py", ALL - {"01_listening_and_looking"}),
+    ("avlib/metrics/localisation.py", {"02_models_that_tag"}),
+    ("avlib/notebook.py", ALL),
+    ("avlib/data/avdigits.py", {"04_one_noise@avdigits"}),
+    ("avlib/data/synthav/sound.py", ALL - {"04_one_noise@avdigits"}),
+    ("avlib/data/folder.py", set()),
+    ("avlib/parameters.py", set()),
+    ("avlib/attacks/__init__.py", set()),  # a face only hands on
+]
+
+
+@pytest.mark.parametrize(("module", "pages"), CODE, ids=[module for module, _ in CODE])
+def test_an_edit_of_a_module_runs_the_pages_that_use_it(copy, module, pages):
+    path = copy.places.root / module
+    path.write_text(path.read_text() + "\nADDED = 1\n")
+    told = copy.stale()
+    assert told.keys() == pages
+    if module.startswith("avlib/plots"):
+        assert set(told.values()) == {f"{module} changed"}
+
+
+def test_a_parameter_for_another_chapter_runs_nothing(copy):
+    copy.edit(
+        "avlib/parameters.py", "    clip: Annotated", "    tau: Annotated[Real, Field(gt=0)] = 1\n    clip: Annotated"
+    )
+    assert copy.stale() == {}
+
+
+def test_a_value_that_is_read_differently_runs_its_pages(copy):
+    pages = {page.slot: page for page in plan("smoke", overrides={"passes": "6"}, places=copy.places)}
+    assert stale(pages["03_breaking_a_model"], copy.places) is None
+    assert stale(pages["04_one_noise"], copy.places) == "not executed yet"  # a page of its own
+    copy.edit("book/profiles/smoke.yml", "epsilon: 0.125", "epsilon: 0.12500001")  # named alike to six digits
+    copy.pages = plan("smoke", places=copy.places)
+    assert copy.stale() == {"04_one_noise@linf": "parameter epsilon changed"}
+
+
+def _comment(cells):
+    [cell] = [cell for cell in cells if cell.source.startswith("from avlib.notebook import begin")]
+    cell.source = "# where it begins\n" + cell.source
+
+
+def _prose(cells):
+    cells[0].source += "\n\nAnother sentence."
+
+
+def _caption(cells):
+    [first, *_] = [cell for cell in cells if "mystnb" in cell.metadata]
+    first.metadata["mystnb"]["figure"]["caption"] = "Another caption of this figure."
+
+
+def _more_prose(cells):
+    cells.insert(1, nbformat.v4.new_markdown_cell("A new paragraph."))
+
+
+@pytest.mark.parametrize("change", [_prose, _more_prose, _comment, _caption])
+def test_an_edit_of_prose_runs_nothing(copy, change):
+    copy.notebook("03_breaking_a_model", change)
+    assert copy.stale() == {}
+
+
+def test_prose_of_the_library_and_of_the_book_runs_nothing(copy):
+    copy.edit("avlib/attacks/pgd.py", '"""', '"""Another beginning. ')
+    copy.edit("avlib/attacks/universal.py", "import", "# a comment\nimport")
+    copy.edit("book/intro.md", "#", "# Another book, ")
+    copy.edit("constraints.txt", "#", "# Another remark, ")
+    copy.edit("book/fast.env", "#", "# Another remark, ")
+    copy.edit("book/execute.py", '"""', '"""Another beginning. ')
+    copy.edit("book/workers.py", "running", "executing")  # who waits for whom changes no page
+    assert copy.stale() == {}
+
+
+def test_an_edit_of_a_cell_runs_its_chapter(copy):
+    def change(cells):
+        cells[-1].source += "\nprint('done')"
+
+    copy.notebook("04_one_noise", change)
+    assert copy.stale() == dict.fromkeys(NOISE, "its code changed")
+
+
+def test_a_tracked_table_runs_the_pages_that_read_it(copy):
+    reading = {page.slot for page in copy.pages if "avlib.published" in sources(code="\n".join(copy.code(page)))}
+    assert reading == {"01_listening_and_looking", "02_models_that_tag", *NOISE}
+    copy.edit("data/published.csv", "0.", "0.9")
+    assert copy.stale() == dict.fromkeys(reading, "data/published.csv changed")
+
+
+def test_a_rule_runs_every_page_and_new_evidence_the_page_that_it_is_of(copy):
+    evidence = copy.places.root / "data" / "reference" / "full" / "03_breaking_a_model@synthav.json"
+    evidence.parent.mkdir(parents=True)
+    evidence.write_text("{}")
+    name = evidence.relative_to(copy.places.root).as_posix()
+    assert copy.stale() == {"03_breaking_a_model": f"{name} changed"}
+    copy.edit("data/claims.yml", "margin: 0.02", "margin: 0.03")
+    assert copy.stale().keys() == ALL
+
+
+def test_a_pin_runs_every_page(copy):
+    copy.edit("constraints.txt", "numpy==", "numpy==9.")
+    assert copy.stale() == dict.fromkeys(ALL, "constraints.txt changed")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [("book/execute.py", "page.parameters", "{}"), ("book/fast.env", "OMP_NUM_THREADS=1", "OMP_NUM_THREADS=2")],
+)
+def test_another_way_of_executing_runs_every_page(copy, name, old, new):
+    copy.edit(name, old, new)
+    assert copy.stale() == dict.fromkeys(ALL, f"{name} changed")
+
+
+STRAY = [
+    "data/notes.csv",
+    "data/published (copy).csv",
+    "avlib/plots/universal.py~",
+    "avlib/.#notebook.py",
+    "avlib/#notebook.py#",
+    "avlib/notebook (copy).py",
+    "avlib/.notebook.py.swp",
+    "avlib/new.py",
+    "book/execute.py~",
+]
+
+
+@pytest.mark.parametrize("name", STRAY)
+def test_a_stray_file_runs_nothing(copy, name):
+    (copy.places.root / name).write_text("x = 1")
+    assert copy.stale() == {}
+
+
+def test_recordings_run_the_pages_on_them_and_their_neighbours_do_not(copy):
+    folder = Path(os.environ["AVLIB_DATA"])
+    (folder / "other").mkdir()
+    (folder / "other" / "a.wav").write_bytes(b"unrelated")
+    assert copy.stale() == {}
+    (folder / "fsdd" / "recordings" / "0_george_0.wav").write_bytes(b"another sound")
+    assert copy.stale() == {"04_one_noise@avdigits": "set 0 changed"}
+    shutil.rmtree(folder)
+    assert copy.stale() == {"04_one_noise@avdigits": "set 0 changed"}  # gone is no traceback
