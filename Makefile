@@ -4,7 +4,7 @@ ifndef JOBS
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 endif
 # What a person asks for is text: it travels in the environment, and neither make nor a shell reads it.
-ASKED := PROFILE ONLY PARAMS DATASET JOBS PYTHON
+ASKED := PROFILE ONLY PARAMS DATASET STUDENT JOBS PYTHON
 $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 BIN := .venv/bin
@@ -13,7 +13,7 @@ FAST := $(shell grep -v '^\#' book/fast.env)
 .PHONY: book test lab bench clean
 
 book: .venv/.book
-	@$(BIN)/python -m book --profile="$$PROFILE" --only="$$ONLY" --params="$$PARAMS" --dataset="$$DATASET" --jobs="$$JOBS"
+	@$(BIN)/python -m book --profile="$$PROFILE" --only="$$ONLY" --params="$$PARAMS" --dataset="$$DATASET" --student="$$STUDENT" --jobs="$$JOBS"
 
 test: .venv/.test
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -1,6 +1,6 @@
 """``make book``: execute the pages of a profile, then publish them.
 
-PROFILE=smoke|laptop|full|paper   ONLY="03 04"   PARAMS="epsilon=8/255 norm=inf"   DATASET=avdigits   JOBS=2
+PROFILE=smoke|laptop|full|paper   ONLY="03 04"   PARAMS="epsilon=8/255 norm=inf"   DATASET=avdigits   STUDENT=1   JOBS=2
 """
 
 import argparse
@@ -53,6 +53,12 @@ def _jobs(text: str) -> int:
     raise AvlibError(f"JOBS={text:.40} is refused: a whole number, at least 1 page at a time")
 
 
+def _student(text: str) -> bool:
+    if text not in ("", "1"):
+        raise AvlibError(f"STUDENT={text} is refused: 1 for a book without answers, or nothing")
+    return text == "1"
+
+
 def main(arguments: list[str] | None = None, places: Places = Places()) -> int:  # noqa: B008 (frozen)
     """Build the book; 0 when it is whole, 1 with one line on what to do when it is not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -60,6 +66,7 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
     parser.add_argument("--only", default="")
     parser.add_argument("--params", default="")
     parser.add_argument("--dataset", default="")
+    parser.add_argument("--student", default="")
     parser.add_argument("--jobs", default=str(os.cpu_count() or 1))
     asked = parser.parse_args(arguments)
     started = time.perf_counter()
@@ -67,7 +74,7 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
         if os.environ.get(folder):
             os.environ[folder] = os.path.abspath(os.environ[folder])
     try:
-        jobs, overrides = _jobs(asked.jobs), words(asked.params)
+        jobs, student, overrides = _jobs(asked.jobs), _student(asked.student), words(asked.params)
         chosen = plan(asked.profile, asked.only, asked.dataset, overrides, places)
         everything = {page.slot: page for page in plan(asked.profile, places=places)} | {
             page.slot: page for page in chosen
@@ -84,7 +91,7 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
         with alone(places.build):
             execute_all([page for page in chosen if page.slot not in lacking], places, jobs)
             print("Publishing", file=sys.stderr, flush=True)
-            index = publish(list(everything.values()), lacking, places)
+            index = publish(list(everything.values()), lacking, places, student)
     except (AvlibError, OSError) as error:
         print(f"make book: {error}", file=sys.stderr)
         return 1

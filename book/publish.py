@@ -28,10 +28,11 @@ NOTICE = """# {title}
 """
 
 
-def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
+def publish(pages: list[Page], missing: dict[str, str], places: Places, student: bool = False) -> Path:
     """Build the book of `pages` into ``html/`` of the build folder; the path of its first page.
 
-    A page that is not executed becomes a notice that says how to get it; `missing` maps slots to a reason.
+    A page that is not executed becomes a notice that says how to get it; `missing` maps slots to a reason.  The book of
+    a `student` has cells to write in where the answers are.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places) -> Path:
             shown = composed(written, executed, page.parameters)
             if "@" in page.slot:
                 shown = relabelled(shown, page.slot.partition("@")[2])
-            shown = boxed(shown, page.slot.replace("@", "-"))
+            shown = boxed(shown, page.slot.replace("@", "-"), student)
             nbformat.write(shown, source / f"{page.document}.ipynb")
     for text in (source / "book").glob("*.md"):
         text.write_text(_without(absent, text.read_text()))

@@ -105,6 +105,7 @@ def test_what_leads_nowhere_is_refused_and_the_last_good_book_stays(book, capfd)
         (("--only", "30"), "ONLY=30 matches no page; there are: 10_first, 20_second"),
         (("--profile", "huge"), "PROFILE=huge is unknown; there are: smoke, laptop"),
         (("--params", "epsilon=1 epsilon=2"), "PARAMS: epsilon is given twice: epsilon=1 and epsilon=2"),
+        (("--student", "yes"), "STUDENT=yes is refused: 1 for a book without answers, or nothing"),
         *((("--jobs", jobs), f"JOBS={jobs} is refused: a whole number, at least 1") for jobs in ("0", "-1", "two", "")),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ASKED = ("PROFILE", "ONLY", "PARAMS", "DATASET", "JOBS")
+ASKED = ("PROFILE", "ONLY", "PARAMS", "DATASET", "STUDENT", "JOBS")
 NASTY = [
     "x;touch TOUCHED",
     "$(touch TOUCHED)",
@@ -55,7 +55,7 @@ def _given(folder: Path, *arguments: str, **environment: str) -> list[str]:
 
 def test_without_a_word_the_default_book_is_made_on_all_cores(folder):
     assert _given(folder, "book") == [
-        "-m", "book", "--profile=laptop", "--only=", "--params=", "--dataset=", f"--jobs={os.cpu_count()}"
+        "-m", "book", "--profile=laptop", "--only=", "--params=", "--dataset=", "--student=", f"--jobs={os.cpu_count()}"
     ]  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_without_a_word_the_default_book_is_made_on_all_cores(folder):
 def test_a_variable_reaches_the_program_to_the_letter_and_nothing_else(folder, name, text):
     for given in (_given(folder, "book", f"{name}={text}"), _given(folder, "book", **{name: text})):
         assert f"--{name.lower()}={text}" in given
-        assert len(given) == 7
+        assert len(given) == 8
     assert not list(folder.glob("*TOUCHED*"))
 
 

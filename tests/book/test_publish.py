@@ -6,10 +6,12 @@ import sys
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from avlib.clock import KINDS
 from avlib.errors import AvlibError
 from book.check_html import problems
+from book.exercises import EMPTY
 from book.plan import plan
 from book.publish import publish
 
@@ -64,6 +66,26 @@ def test_the_same_notebook_twice_is_two_pages(book):
     assert "20.0" in str(pages["20_second"][-1].outputs)
     assert "60.0" in str(pages["20_second-far"][-1].outputs)
     assert "Page 20 (far)" in (book.places.html / "notebooks" / "20_second-far.html").read_text()
+
+
+def test_the_book_of_a_student_asks_and_does_not_answer(book):
+    path = book.places.notebooks / "20_second.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    answer = new_code_cell("6 * 7", metadata={"tags": ["hide-cell"]})
+    notebook.cells[-1:-1] = [new_markdown_cell("## Exercises\n\n### Exercise 1: the answer\n\nWhat is it?"), answer]
+    nbformat.write(notebook, path)
+    shown = {}
+    for student in ("", "1"):
+        assert book.make_book("--student", student) == 0
+        page = (book.places.html / "notebooks" / "20_second.html").read_text()
+        shown[student] = re.sub("<[^>]+>", "", page)
+        shown[student] = " ".join(shown[student].split())
+        assert "Exercise 1 (The answer) What is it?" in shown[student]
+    assert "Solution to Exercise 1 (The answer)" in shown[""]
+    assert "42" in shown[""]
+    assert "Solution" not in shown["1"]
+    assert "42" not in shown["1"]
+    assert EMPTY in shown["1"]
 
 
 def test_a_broken_page_is_refused_and_the_last_good_book_stays(book):
