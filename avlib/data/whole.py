@@ -23,9 +23,9 @@ def missing(path: Path) -> str | None:
             at = 0
             while at + 8 <= size:
                 file.seek(at)
-                length, _, long = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
+                length, kind, long = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
                 length = {0: size - at, 1: long}.get(length, length)  # 0: up to the end; 1: the length comes later
-                if length < 8:
+                if length < 8 or not kind.isalnum():
                     return None  # no box: the decoder will say better what this is
                 at += length
             if at > size:
