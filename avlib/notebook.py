@@ -24,10 +24,11 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch import Tensor
 
 import avlib
-from avlib import clock
+from avlib import clock, text
 from avlib.claims import verdicts
 from avlib.clock import spent
 from avlib.device import device, title
@@ -131,9 +132,9 @@ class Run:
         self.figures: dict[str, dict[str, Any]] = {}
         self.started = time.perf_counter()
 
-    def say(self, text: str) -> None:
-        """Show `text` as Markdown: prose whose numbers are of this run."""
-        display(Markdown(text))
+    def say(self, prose: str) -> None:
+        """Show `prose` as Markdown: prose whose numbers are of this run; names of its data are no Markdown."""
+        display(Markdown(text.markdown(prose)))
 
     def result(self, key: str, value: Any, **facts: Any) -> None:
         """Keep a number, or an interval as `avlib.metrics` gives it, under `key`.
@@ -162,13 +163,16 @@ class Run:
     def figure(self, name: str, drawn: tuple[Figure, Any], **facts: Any) -> None:
         """Show a figure and keep the data that it was drawn from, with `facts` beside each column."""
         figure, data = drawn
+        _no_mathematics(figure)
         display(figure)
         plt.close(figure)
         self.figures[name] = {key: {**_facts(values), **facts} for key, values in _columns(data).items()}
 
     def table(self, frame: pd.DataFrame, name: str, **formats: str) -> None:
-        """Show a table; `formats` maps columns to format strings."""
-        styled = frame.style.format(dict(formats), na_rep="–").set_uuid(name)
+        """Show a table; `formats` maps columns to format strings.  Its words are text and no HTML."""
+        styled = frame.map(_shown).style.format(dict(formats), na_rep="–").set_uuid(name)
+        for axis in (0, 1):
+            styled = styled.format_index(_shown, axis=axis)
         if isinstance(frame.index, pd.RangeIndex):
             styled = styled.hide(axis="index")
         display(HTML(styled.to_html()))
@@ -179,13 +183,13 @@ class Run:
         loudest = max(float(wave.abs().max()) for wave in clips.values())
         items = []
         for number, (label, wave) in enumerate(clips.items(), start=1):  # two labels may differ by a comma alone
-            name = f"{key}-{number}-{re.sub('[^a-z0-9]+', '-', label.lower().replace('×', 'x')).strip('-')}.wav"
+            name = f"{key}-{number}-{re.sub('[^a-z0-9]+', '-', label.lower().replace('×', 'x')).strip('-')[:60]}.wav"
             with atomic(self.media_folder / self.page / name) as part:
                 soundfile.write(part, (wave / max(loudest, 1e-9) * 0.9).cpu().numpy(), rate, subtype="PCM_16")
-            source, shown = f"media/{self.page}/{name}", html.escape(label)
+            source, spoken = f"media/{self.page}/{name}", html.escape(text.clean(label))
             items.append(
-                f'<figure class="player"><figcaption>{shown}</figcaption>'
-                f'<audio controls preload="none" src="{source}" aria-label="{shown}"></audio></figure>'
+                f'<figure class="player"><figcaption>{text.html(label)}</figcaption>'
+                f'<audio controls preload="none" src="{source}" aria-label="{spoken}"></audio></figure>'
             )
         display(HTML(f'<div class="players">{"".join(items)}</div>'))
 
@@ -233,8 +237,24 @@ class Run:
             part.write_text(json.dumps(record, indent=1, allow_nan=True) + "\n")
         for key, entry in self.values.items():
             _glue(key, entry["value"])
-        rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in provenance.items())
+        rows = "".join(
+            f"<tr><th>{name}</th><td>{text.html(str(value))}</td></tr>" for name, value in provenance.items()
+        )
         display(HTML(f'<table class="provenance">{rows}</table>'))
+
+
+def _shown(word: Any) -> Any:
+    return text.html(word) if isinstance(word, str) else word
+
+
+def _no_mathematics(figure: Figure) -> None:
+    """Let every dollar in `figure` be a dollar, but for those that matplotlib itself writes on its axes."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_ticklabels(which="both")  # writes them, as drawing would
+    for shown in figure.findobj(Text):
+        if "$" in shown.get_text() and "\\mathdefault" not in shown.get_text():
+            shown.set_parse_math(False)
 
 
 def _glue(name: str, value: object) -> None:

@@ -1,9 +1,11 @@
 """What a notebook shows and leaves behind, and how it refuses a wrong parameter."""
 
+import io
 import json
 import re
 import time
 import types
+from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -13,9 +15,11 @@ import papermill
 import pytest
 import soundfile
 import torch
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from avlib import clock, notebook
+from avlib import clock, notebook, text
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT
 from avlib.metrics import interval
@@ -199,8 +203,8 @@ def test_the_results_say_which_code_made_them(run, tmp_path, monkeypatch):
     assert _record(run)["provenance"]["code"] == "none"
     monkeypatch.chdir(tmp_path)
     codes = []
-    for source, text in (("x = 1", "text"), ("x = 1  # one", "other text"), ("x = 2", "text")):
-        nbformat.write(new_notebook(cells=[new_code_cell(source), new_markdown_cell(text)]), "03_breaking.ipynb")
+    for source, prose in (("x = 1", "text"), ("x = 1  # one", "other text"), ("x = 2", "text")):
+        nbformat.write(new_notebook(cells=[new_code_cell(source), new_markdown_cell(prose)]), "03_breaking.ipynb")
         again = Run("03_breaking", run.parameters, run.parameters)
         again.finish()
         codes.append(_record(again)["provenance"]["code"])
@@ -301,6 +305,67 @@ def test_players_with_nearly_equal_labels_have_sounds_of_their_own(run, shown, t
 def test_a_label_is_text(run, shown):
     run.listen("pgd", {'ε < "1"': torch.ones(160)}, 16000)
     assert 'aria-label="ε &lt; &quot;1&quot;"' in shown[0][0].data
+
+
+ODD = ["<script>alert(1)</script>", "![x](y.png)", r"$\frac{$", r"\(\frac\)", "*a* `b` _c_ [d](e) ~f~", "a\0b & c"]
+
+
+class _Page(HTMLParser):
+    """What a browser shows of a page, and the tags that are on it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def _mathematics(page: _Page) -> list[str]:
+    """Pieces of text, from tag to tag, in which MathJax would find a formula."""
+    return [words for words in page.words if re.search(r"\$.*\$|\\[(\[]|\\begin", words, re.DOTALL)]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_names_from_data_are_text_wherever_they_are_shown(run, shown, name):
+    seen = name.replace("\0", "␀")
+    text.called([text.clean(name)])
+    run.say(f"**Best**: *{seen}*, then {', '.join([seen, 'siren'])}.\n\n- {seen} is $x_1$")
+    run.table(pd.DataFrame({"class": [name], name: [0.5]}, index=[name]), "odd", **{name: "{:.2f}"})
+    run.listen("odd", {name: torch.ones(160)}, 16000)
+    said, table, players = (item.data for item, _ in shown)
+    prose = _Page(MarkdownIt("commonmark").enable("strikethrough").use(dollarmath_plugin).render(said))
+    assert "".join(prose.words) == f"Best: {seen}, then {seen}, siren.\n\n{seen} is x_1\n\n"
+    assert prose.tags <= {"p", "strong", "em", "ul", "li", "span", "eq"}
+    assert not _mathematics(prose)
+    for page, tags in ((_Page(table.partition("</style>")[2]), {"table", "thead", "tbody", "tr", "th", "td", "span"}),
+                       (_Page(players), {"div", "figure", "figcaption", "audio", "span"})):  # fmt: skip
+        assert "".join(page.words).count(seen) == (3 if "td" in tags else 1)
+        assert page.tags <= tags
+        assert not _mathematics(page)
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if "\0" not in name])
+def test_names_from_data_are_text_in_figures_where_powers_of_ten_still_are_powers(run, name):
+    figure, axis = plt.subplots()
+    axis.plot([1e-3, 1e3], [0, 1], label=name)
+    axis.set(xscale="log", title=name, yticks=[0, 1], yticklabels=[name, name + name], xlabel=name)
+    axis.legend()
+    run.figure("odd", (figure, {}))
+    with io.StringIO() as file, plt.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(file, format="svg")
+        drawn = "".join(_Page(file.getvalue()).words)
+    assert drawn.count(name) == 6
+    assert "mathdefault" not in drawn
+
+
+def test_a_long_name_can_be_played(run, shown):
+    run.listen("odd", {"long " * 1000: torch.ones(160)}, 16000)
 
 
 def test_a_silent_clip_can_be_played(run, tmp_path):

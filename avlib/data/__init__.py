@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from avlib import profiles
+from avlib import profiles, text
 from avlib.data.split import AVData
 from avlib.data.store import Source, source_key, stored
 from avlib.errors import AvlibError
@@ -44,7 +44,9 @@ def load(
     call = {"name": name, "profile": profile, "seed": seed, **plain}
     use("data", f"{name} ({', '.join(f'{k}={v}' for k, v in list(call.items())[1:])})",
         {"call": call, "key": source_key(source)})  # fmt: skip
-    return stored(source, modalities)
+    data = stored(source, modalities)
+    text.called((*data.classes, *data.train.ids, *data.valid.ids, *data.eval.ids))
+    return data
 
 
 def key(name: str, *, profile: str = "smoke", seed: int = 0, **knobs: object) -> str:

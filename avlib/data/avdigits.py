@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from avlib import profiles
 from avlib._torchaudio import torchaudio
-from avlib.data.media import BadMedia, sound
+from avlib.data.fault import BadMedia
+from avlib.data.media import sound
 from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Event, Media
 from avlib.errors import AvlibError

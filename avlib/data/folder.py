@@ -1,17 +1,19 @@
 """`folder`: a user's own recordings and films, listed in a table."""
 
+import csv
 import difflib
 import math
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 import torch
 
+from avlib import text
 from avlib.data.media import frames, sound
 from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Media
@@ -54,7 +56,7 @@ def source(
 ) -> Source:
     """Every clip of `manifest`, a CSV table with the columns
 
-    - ``clip``: a name, once each;
+    - ``clip``: a name, once each; a row without one, a repeated header or a row of another length goes to the ledger;
     - ``media``: a file (wav, flac, ogg, mp3, mp4, mpg, mkv, …), relative to the table or absolute;
     - ``labels``: separated by ``;`` (names may hold commas), empty for none;
     - ``start``, ``end`` (optional): the part of the file in seconds;
@@ -74,7 +76,7 @@ def source(
     path = _manifest(manifest)
     if not (seconds > 0 and fps > 0 and size > 0 and window > 0):
         raise AvlibError(f"seconds={seconds}, fps={fps}, size={size}, window={window}: all must be positive")
-    table = _table(path)
+    table, faults = _table(path)
     names = tuple(classes) if classes is not None else tuple(sorted({name for line in table for name in line.labels}))
     if not names:
         raise AvlibError(f"{path} has no label at all: fill its column `labels`")
@@ -99,6 +101,7 @@ def source(
         modules=(sys.modules[__name__],),
         front_end=paper64(),
         window=window,
+        faults=partial(list, faults),
     )
 
 
@@ -116,30 +119,58 @@ def _manifest(manifest: str | Path | None) -> Path:
     return path.resolve()
 
 
-def _table(path: Path) -> list[Line]:
+def _table(path: Path) -> tuple[list[Line], list[tuple[str, str]]]:
+    """The lines of the manifest, and the rows that are none, each with a reason."""
+    faults, lines, header = [], [], None
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise AvlibError(f"{path} is not a CSV table in UTF-8: {' '.join(str(error).split())}") from error
-    missing = [name for name in COLUMNS if name not in table]
-    if missing or not len(table):
-        problem = f"lacks the column {missing[0]!r} (it has {', '.join(table.columns)})" if missing else "has no row"
-        raise AvlibError(f"{path} {problem}: needed are {', '.join(COLUMNS)}, optional {', '.join(OPTIONAL)}")
-    twice = table["clip"][table["clip"].duplicated()]
-    if len(twice):
-        raise AvlibError(f"{path} names clip {twice.iloc[0]!r} more than once: each clip needs a name of its own")
-    return [
-        Line(
-            clip=row["clip"],
-            media=path.parent / row["media"],
-            file=_file(row["media"], path.parent),
-            start=_seconds(row, "start", path) or 0.0,
-            end=_seconds(row, "end", path),
-            labels=tuple(label.strip() for label in row["labels"].split(";") if label.strip()),
-            split=row.get("split", ""),
-        )
-        for row in table.to_dict("records")
-    ]
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            read = csv.reader(file, strict=True)
+            for cells in ([cell.strip() for cell in row] for row in read):
+                where = f"line {read.line_num}"
+                if not any(cells):
+                    continue
+                if header is None:
+                    header = _header(path, cells)
+                elif cells == header:
+                    faults.append((where, "repeats the header"))
+                elif len(cells) != len(header):
+                    faults.append((where, f"has {len(cells)} cells, and the header {len(header)}"))
+                elif not (row := dict(zip(header, cells, strict=True)))["clip"]:
+                    faults.append((where, "no clip id"))
+                else:
+                    lines.append(_line(row, path))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise AvlibError(f"{path} is not a CSV table in UTF-8: {error}") from error
+    if not lines:
+        told = f"; {faults[0][0]} {faults[0][1]}" if faults else ""
+        raise AvlibError(f"{path} has no row: needed are {', '.join(COLUMNS)}, optional {', '.join(OPTIONAL)}{told}")
+    name, times = Counter(line.clip for line in lines).most_common(1)[0]
+    if times > 1:
+        raise AvlibError(f"{path} names clip {name!r} more than once: each clip needs a name of its own")
+    return lines, faults
+
+
+def _header(path: Path, names: list[str]) -> list[str]:
+    needed = f"needed are {', '.join(COLUMNS)}, optional {', '.join(OPTIONAL)}, each once"
+    for name in COLUMNS:
+        if name not in names:
+            raise AvlibError(f"{path} lacks the column {name!r} (it has {', '.join(names)}): {needed}")
+    for name in (*COLUMNS, *OPTIONAL):
+        if names.count(name) > 1:
+            raise AvlibError(f"{path} has the column {name!r} {names.count(name)} times: {needed}")
+    return names
+
+
+def _line(row: dict[str, str], path: Path) -> Line:
+    return Line(
+        clip=text.clean(row["clip"]),
+        media=path.parent / row["media"],
+        file=_file(row["media"], path.parent),
+        start=_seconds(row, "start", path) or 0.0,
+        end=_seconds(row, "end", path),
+        labels=tuple(text.clean(label.strip()) for label in row["labels"].split(";") if label.strip()),
+        split=row.get("split", ""),
+    )
 
 
 def _file(media: str, folder: Path) -> str:
@@ -148,14 +179,14 @@ def _file(media: str, folder: Path) -> str:
 
 
 def _seconds(row: dict, name: str, path: Path) -> float | None:
-    text = row.get(name, "").strip()
+    written = row.get(name, "")
     try:
-        value = float(text) if text else None
-        start = float(row.get("start", "").strip() or 0) if name == "end" else -1e-9
+        value = float(written) if written else None
+        start = float(row.get("start", "") or 0) if name == "end" else -1e-9
     except ValueError:
         value, start = math.nan, 0.0
     if value is not None and not start < value < math.inf:
-        raise AvlibError(f"{path}: clip {row['clip']!r} has {name}={text!r}: need seconds, 0 ≤ start < end")
+        raise AvlibError(f"{path}: clip {row['clip']!r} has {name}={written!r}: need seconds, 0 ≤ start < end")
     return value
 
 
@@ -175,12 +206,12 @@ def _splits(path: Path, table: list[Line]) -> dict[str, list[Line]]:
     return dealt
 
 
-def _stat(path: Path) -> tuple[int, int]:
+def _stat(path: Path) -> tuple[int, int, int]:
     try:
         stat = path.stat()
-    except OSError:
-        return (0, 0)  # missing: the ledger says so
-    return stat.st_size, stat.st_mtime_ns
+    except (OSError, ValueError):
+        return (0, 0, 0)  # missing, or no name of a file: the ledger says so
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino  # recordings of one length, unpacked together, share the others
 
 
 def _clip(

@@ -1,11 +1,9 @@
 """Sound and frames out of a user's files: wav, flac, ogg and mp3 through soundfile, films through PyAV."""
 
 import math
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import soundfile
@@ -13,20 +11,16 @@ import torch
 from torch import Tensor
 
 from avlib._torchaudio import torchaudio
-from avlib.errors import AvlibError
+from avlib.data import film as films
+from avlib.data.fault import BadMedia, plausible
+from avlib.data.whole import missing
 
 SOUND = (".wav", ".flac", ".ogg", ".mp3")
 SILENT = 1e-4  # peak amplitude, −80 dB below full scale
-RATES = (1000, 768_000)  # Hz; beyond these a header lies
+LOUD = 10.0  # peak amplitude, 20 dB above full scale: no coder overshoots as far, but integers taken for floats do
+CANCELLED = 0.03  # RMS of the mean of the channels over that of the channels: −30 dB; a tone on one of two has .5
 SHORT = 0.5  # seconds that a file may end early: encoders pad and trim by fractions of a second
-
-
-class BadMedia(Exception):
-    """A clip that cannot be used: it is listed in the ledger with `reason`, and the ingest goes on."""
-
-    def __init__(self, clip: str, reason: str) -> None:
-        super().__init__(clip, reason)
-        self.clip, self.reason = clip, reason
+AROUND = 1.1  # seconds read on both sides of a clip: another rate is computed from neighbours, and in whole seconds
 
 
 def check(waveform: Tensor, clip: str) -> Tensor:
@@ -35,14 +29,17 @@ def check(waveform: Tensor, clip: str) -> Tensor:
     Raises
     ------
     BadMedia
-        When it is empty, not finite, or its peak stays below −80 dB of full scale.
+        When it is empty, not finite, its peak stays below −80 dB of full scale, or goes beyond +20 dB.
     """
     if not waveform.numel():
         raise BadMedia(clip, "no samples")
     if not waveform.isfinite().all():
         raise BadMedia(clip, "NaN or infinite samples")
-    if waveform.abs().max() < SILENT:
+    peak = float(waveform.abs().max())
+    if peak < SILENT:
         raise BadMedia(clip, "silence")
+    if peak > LOUD:
+        raise BadMedia(clip, f"beyond full scale: a peak of {peak:.3g}, where 1 is full scale")
     return waveform
 
 
@@ -51,22 +48,46 @@ def sound(
 ) -> Tensor:
     """Sound of `path` from `start` to `end` seconds as one channel (S,) float32 at `rate` Hz; channels are averaged.
 
-    Of a longer part the first `at_most` seconds are read.
+    Of a longer part the first `at_most` seconds are read.  The part is what a cut through all of the sound would give.
 
     Raises
     ------
     BadMedia
-        File missing, truncated or unreadable; no audio track; implausible rate; shorter than `end`; silence; NaN.
+        File missing, truncated or unreadable; no audio track; implausible rate; shorter than `end`; silence; NaN;
+        beyond full scale; channels that cancel each other.
     """
     clip = clip or path.name
+    stop = min(start + at_most, math.inf if end is None else end)
     with _faults(path, clip):
-        read = _soundfile if path.suffix.lower() in SOUND else _film_sound
-        samples, native = read(path, clip, start, min(start + at_most, math.inf if end is None else end))
-    reached = start + len(samples) / native
-    if end is not None and reached < min(end, start + at_most) - SHORT:
-        raise BadMedia(clip, f"truncated: sound ends at {reached:.2f} s, wanted up to {end:.2f} s")
-    waveform = check(torch.from_numpy(samples), clip)
-    return torchaudio.functional.resample(waveform, native, rate) if native != rate else waveform
+        read = _recording if path.suffix.lower() in SOUND else films.track
+        samples, native, first, promised = read(path, clip, start - AROUND if start else 0.0, stop + AROUND)
+    reached, wanted = (first + len(samples)) / native, min(stop, promised if end is None else math.inf)
+    if reached <= start or reached < wanted - SHORT:
+        span = f"{start:.2f} s on" if math.isinf(wanted) else f"{start:.2f} to {wanted:.2f} s"
+        raise BadMedia(clip, f"truncated: sound ends at {reached:.2f} s, wanted from {span}")
+    own = samples[max(0, round(start * native) - first) : None if math.isinf(stop) else round(stop * native) - first]
+    if _cancelled(own):
+        raise BadMedia(clip, "antiphase: the channels cancel each other in their mean")
+    mono = torch.from_numpy(samples.mean(axis=1))
+    return check(_cut(mono, native, first, rate, start, stop), clip)
+
+
+def _cut(waveform: Tensor, native: int, first: int, rate: int, start: float, stop: float) -> Tensor:
+    """Seconds `start` to `stop` at `rate` Hz, of a `waveform` at `native` Hz that begins with sample number `first`.
+
+    The samples of both rates meet every native / gcd(native, rate) samples: there the computation begins.
+    """
+    skipped = -first % (native // math.gcd(native, rate))
+    begins, heard = (first + skipped) * rate // native, waveform[skipped:]
+    if native != rate and heard.numel():
+        heard = torchaudio.functional.resample(heard, native, rate)
+    return heard[max(0, round(start * rate) - begins) : None if math.isinf(stop) else round(stop * rate) - begins]
+
+
+def _cancelled(samples: np.ndarray) -> bool:
+    with np.errstate(all="ignore"):  # NaN and infinity have a reason of their own
+        channels, mean = (float(np.sqrt(np.mean(np.square(x)))) for x in (samples, samples.mean(axis=1)))
+    return channels > SILENT and mean < CANCELLED * channels
 
 
 def frames(
@@ -89,15 +110,14 @@ def frames(
         File missing, truncated or unreadable; no video track; shorter than `end`.
     """
     clip = clip or path.name
-    av = _pyav()
     shown: list[np.ndarray] = []
-    with _faults(path, clip), av.open(str(path)) as film:
+    with _faults(path, clip), films.pyav().open(str(path)) as film:
         if not film.streams.video:
             raise BadMedia(clip, "no video track")
-        last = min(start + at_most, _seconds(film) if end is None else end)
+        last = min(start + at_most, films.seconds(film) if end is None else end)
         wanted = max(1, round((last - start) * fps))
         frame, time = None, -math.inf
-        for time, following in _decoded(film, film.streams.video[0], start):
+        for time, following in films.decoded(film, film.streams.video[0], start):
             # A frame is shown until the next one comes.
             while frame is not None and len(shown) < wanted and start + len(shown) / fps < time:
                 shown.append(_square(frame, size))
@@ -113,71 +133,27 @@ def frames(
 @contextmanager
 def _faults(path: Path, clip: str) -> Iterator[None]:
     """Whatever a decoder says about a bad file becomes a reason."""
-    if not path.is_file():
-        raise BadMedia(clip, "file missing")
     try:
+        if not path.is_file():
+            raise BadMedia(clip, "file missing")
+        if gone := missing(path):
+            raise BadMedia(clip, f"truncated: {gone}")
         yield
     except (OSError, RuntimeError, ValueError, EOFError) as error:  # PyAV and soundfile derive theirs from these
         raise BadMedia(clip, f"unreadable: {' '.join(str(error).split())}") from error
 
 
-def _soundfile(path: Path, clip: str, start: float, end: float) -> tuple[np.ndarray, int]:
-    _whole_riff(path, clip)
+def _recording(path: Path, clip: str, start: float, end: float) -> tuple[np.ndarray, int, int, float]:
+    """What `films.track` gives of a film, of a file that holds nothing but sound."""
     with soundfile.SoundFile(path) as file:
-        native = _plausible(file.samplerate, clip)
-        first, last = round(start * native), round(min(end * native, file.frames))
-        if first >= last:
-            raise BadMedia(clip, f"truncated: file ends at {file.frames / native:.2f} s, clip starts at {start:.2f} s")
+        rate = plausible(file.samplerate, clip)
+        first, last = min(max(0, math.floor(start * rate)), file.frames), round(min(end * rate, file.frames))
         file.seek(first)
-        samples = file.read(last - first, dtype="float32", always_2d=True)
-        if len(samples) < last - first - SHORT * native:
-            raise BadMedia(clip, f"truncated: {len(samples)} of {last - first} samples could be decoded")
-    return samples.mean(axis=1), native
-
-
-def _whole_riff(path: Path, clip: str) -> None:
-    """A RIFF header tells its length; soundfile reads what is there of a cut file without a word."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head[:4] == b"RIFF":
-        promised, size = struct.unpack("<I", head[4:])[0] + 8, path.stat().st_size
-        if size < promised < 2**32 - 16:  # writers to a pipe leave the largest number there
-            raise BadMedia(clip, f"truncated: {size} of {promised} bytes")
-
-
-def _film_sound(path: Path, clip: str, start: float, end: float) -> tuple[np.ndarray, int]:
-    av = _pyav()
-    with av.open(str(path)) as film:
-        if not film.streams.audio:
-            raise BadMedia(clip, "no audio track")
-        stream = film.streams.audio[0]
-        native = _plausible(stream.rate, clip)
-        convert, began = av.AudioResampler(format="fltp"), start
-        pieces: list[np.ndarray] = []
-        for time, frame in _decoded(film, stream, start):
-            if time >= end:
-                break
-            began = began if pieces else time
-            pieces += [piece.to_ndarray().mean(axis=0) for piece in convert.resample(frame)]
-        promised = min(end, _seconds(film))
-    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    lead = round((began - start) * native)  # decoding begins before `start`, or the track after it
-    samples = np.pad(samples, (lead, 0)) if lead > 0 else samples[-lead:]
-    if not len(samples) or start + len(samples) / native < promised - SHORT:
-        raise BadMedia(clip, f"truncated: sound ends at {start + len(samples) / native:.2f} s of {promised:.2f} s")
-    return samples if math.isinf(end) else samples[: round((end - start) * native)], native
-
-
-def _decoded(film, stream, start: float) -> Iterator:  # type: ignore[no-untyped-def]
-    """Frames of `stream` from `start` on or a little before, each with its time after the beginning of the film."""
-    origin = (film.start_time or 0) / 1e6  # an mpg starts its clock anywhere
-    if start > 0:
-        film.seek(int((start + origin) / stream.time_base), stream=stream)
-    return ((frame.time - origin, frame) for frame in film.decode(stream) if frame.time is not None)
-
-
-def _seconds(film) -> float:  # type: ignore[no-untyped-def]
-    return film.duration / 1e6 if film.duration else 0.0
+        try:
+            samples = file.read(last - first, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise BadMedia(clip, f"truncated or damaged: {error}") from error
+        return samples, rate, first, file.frames / rate
 
 
 def _square(frame, size: int) -> np.ndarray:  # type: ignore[no-untyped-def]
@@ -186,17 +162,3 @@ def _square(frame, size: int) -> np.ndarray:  # type: ignore[no-untyped-def]
     picture = frame.to_ndarray(format="rgb24", width=width, height=height)
     top, left = (height - size) // 2, (width - size) // 2
     return picture[top : top + size, left : left + size]
-
-
-def _plausible(rate: int, clip: str) -> int:
-    if not RATES[0] <= rate <= RATES[1]:
-        raise BadMedia(clip, f"wrong rate: {rate} Hz")
-    return rate
-
-
-def _pyav() -> ModuleType:
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        raise AvlibError("reading films needs PyAV: pip install 'avlib[media]'") from error
-    return av

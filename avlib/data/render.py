@@ -11,7 +11,7 @@ import joblib
 import torch
 from tqdm import tqdm
 
-from avlib.data.media import BadMedia
+from avlib.data.fault import BadMedia
 from avlib.data.modality import MODALITIES
 from avlib.data.source import SPLITS, Source
 

@@ -11,7 +11,7 @@ import torch
 
 from avlib import profiles
 from avlib.clock import spent
-from avlib.data.media import BadMedia
+from avlib.data.fault import BadMedia
 from avlib.data.modality import MODALITIES
 from avlib.data.read import Damaged, Stored, read
 from avlib.data.source import SPLITS, Clip, Source

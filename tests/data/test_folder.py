@@ -10,7 +10,8 @@ import pytest
 import soundfile
 import torch
 
-from avlib.data import folder, load
+from avlib import text
+from avlib.data import folder, key, load
 from avlib.data.media import frames
 from avlib.data.source import SPLITS
 from avlib.errors import AvlibError
@@ -42,9 +43,9 @@ def table(tmp_path):
     return path
 
 
-def listed(tmp_path, text):
+def listed(tmp_path, lines):
     path = tmp_path / "manifest.csv"
-    path.write_text(text)
+    path.write_text(lines)
     return path
 
 
@@ -222,7 +223,12 @@ def test_label_outside_the_class_list_names_clip_label_and_nearest(table):
     [
         ("clip,labels\na,x", "lacks the column 'media'"),
         ("clip,media,labels\n", "has no row"),
-        ("", "not a CSV table"),
+        ("", "has no row"),
+        ('clip,media,labels\na,"f.wav,x', "not a CSV table in UTF-8: unexpected end of data"),
+        ("clip,media\na,f.wav", "lacks the column 'labels'"),
+        ("clip,media,labels,media\na,f.wav,x,g.wav", "has the column 'media' 2 times"),
+        ("clip,media,labels, labels\na,f.wav,x,y", "has the column 'labels' 2 times"),
+        ("clip,media,labels\n,f.wav,x", "has no row: .*; line 2 no clip id"),
         ("clip,media,labels\na,f.wav,x\na,g.wav,x", "clip 'a' more than once"),
         ("clip,media,labels\na,f.wav,", "has no label at all"),
         ("clip,media,labels,split\na,f.wav,x,test", "split='test': choose one of train, valid, eval"),
@@ -236,6 +242,84 @@ def test_mistakes_in_the_table_are_one_line(tmp_path, text, message):
     with pytest.raises(AvlibError, match=message) as error:
         load("folder", manifest=listed(tmp_path, text))
     assert "\n" not in str(error.value)
+
+
+def test_odd_rows_are_listed_and_never_stop_the_rest(table, tmp_path):
+    table.write_text(
+        table.read_text().replace("clip,media,labels", " clip , media,labels ").replace("c0,0.wav,", "c0 , 0.wav ,")
+        + "\n" + "\n".join([
+            "clip,media,labels,split", ",1.flac,low,train", "short,1.flac", "long,1.flac,low,train,more", "",
+            f"far,{'x' * 5000}.wav,low,train", "nul,a\0b.wav,low,train", "nowhere,,low,train",
+        ])
+    )  # fmt: skip
+    data = load("folder", manifest=table, seconds=1.0)
+    assert data.train.ids == tuple(f"c{i}" for i in range(8))
+    ledger = dict(data.ledger)
+    assert ledger.pop("far").startswith("unreadable: ")
+    assert ledger == {
+        "line 14": "repeats the header",
+        "line 15": "no clip id",
+        "line 16": "has 2 cells, and the header 4",
+        "line 17": "has 5 cells, and the header 4",
+        "nul": "file missing",
+        "nowhere": "file missing",
+    }
+
+
+def test_faults_of_a_file_have_reasons_of_their_own(table, tmp_path):
+    tone = 0.3 * np.sin(np.arange(RATE) / 3)
+    (tmp_path / "1.flac").write_bytes((tmp_path / "1.flac").read_bytes()[:5000])
+    soundfile.write(tmp_path / "2.wav", 32768 * tone, RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "4.wav", np.stack([tone, -tone], axis=1), RATE)
+    told = dict(load("folder", manifest=table, seconds=1.0).ledger)
+    assert told.keys() == {"c1", "c2", "c4"}
+    for clip, reason in {"c1": "truncated", "c2": "beyond full scale", "c4": "antiphase"}.items():
+        assert told[clip].startswith(reason)
+
+
+def test_names_are_kept_as_they_are_and_control_characters_shown(table):
+    odd = ["<script>alert(1)</script>", "![x](y.png)", r"$\frac{$", "a\0b"]
+    table.write_text("".join(["clip,media,labels,split\n", *(
+        f"{odd[i % 4]} {i},{i}.{('wav', 'flac')[i % 2]},{odd[i % 4]},{('train', 'valid', 'eval')[max(0, i // 2 - 3)]}\n"
+        for i in range(12)
+    )]))  # fmt: skip
+    data = load("folder", manifest=table, seconds=1.0)
+    assert set(data.classes) == {*odd[:3], "a␀b"}
+    assert text.markdown(f"**{odd[1]}** and {odd[1]} 1") == "**&#33;&#91;x&#93;(y.png)** and &#33;&#91;x&#93;(y.png) 1"
+    assert data.train.ids[:4] == (*(f"{name} {i}" for i, name in enumerate(odd[:3])), "a␀b 3")
+
+
+def test_the_key_follows_the_media_wherever_they_lie(tmp_path, monkeypatch):
+    """Behind a link to a file or to a folder, at an absolute path, above the table; and nothing else."""
+    away, here = tmp_path / "away", tmp_path / "data" / "folder"
+    (away / "takes").mkdir(parents=True)
+    here.mkdir(parents=True)
+    files = [away / "linked.wav", away / "takes" / "in.wav", away / "absolute.wav", here.parent / "above.wav"]
+    for file in files:
+        write(file, 300)
+    (here / "link.wav").symlink_to(files[0])
+    (here / "takes").symlink_to(away / "takes")
+    media = ["link.wav", "takes/in.wav", str(files[2]), "../above.wav"]
+    lines = [f"c{i},{name},x,{split}" for i, (name, split) in enumerate(zip(media, [*SPLITS, "eval"], strict=True))]
+    (here / "manifest.csv").write_text("\n".join(["clip,media,labels,split", *lines]))
+    monkeypatch.setenv("AVLIB_DATA", str(here.parent))
+    before = key("folder")
+    for place in (here, here.parent, away, away / "takes"):
+        write(place / "unrelated.wav", 300)
+    assert key("folder") == before
+    for file in files:
+        before, old = key("folder"), file.stat()
+        file.write_bytes(file.read_bytes()[::-1])
+        assert key("folder") != before, file
+        os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
+        before, other = key("folder"), file.with_name("other.wav")
+        write(other, 700)  # of the same length and time, as takes are that come out of one archive
+        os.utime(other, ns=(old.st_atime_ns, old.st_mtime_ns))
+        os.replace(other, file)
+        assert key("folder") != before, file
+    before = key("folder")
+    files[0].unlink()
+    assert key("folder") != before
 
 
 def test_missing_manifest_says_where_it_belongs(tmp_path, monkeypatch):

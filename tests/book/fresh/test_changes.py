@@ -29,6 +29,7 @@ CODE = [
     ("avlib/notebook.py", ALL),
     ("avlib/data/avdigits.py", {"04_one_noise@avdigits"}),
     ("avlib/data/synthav/sound.py", ALL - {"04_one_noise@avdigits"}),
+    ("avlib/data/media.py", {"04_one_noise@avdigits"}),
     ("avlib/data/folder.py", set()),
     ("avlib/parameters.py", set()),
     ("avlib/attacks/__init__.py", set()),  # a face only hands on
