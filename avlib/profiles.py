@@ -137,7 +137,7 @@ def of(name: str) -> Profile:
         When there is none of that name.
 
     >>> of("smoke").width, of("paper").steps
-    (64, 25000)
+    (128, 25000)
     """
     if name not in _BY_NAME:
         raise AvlibError(f"profile={name!r} is unknown: choose one of {', '.join(NAMES)}")

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -224,10 +225,12 @@ def test_results_are_the_same_whoever_wrote_them(tmp_path):
 
 
 def test_a_loaded_set_is_noted_with_the_key_that_its_call_gives(monkeypatch):
-    monkeypatch.setattr(avlib.data, "stored", lambda source, modalities: source.name)
+    split = SimpleNamespace(ids=())
+    rendered = SimpleNamespace(classes=(), train=split, valid=split, eval=split)
+    monkeypatch.setattr(avlib.data, "stored", lambda source, modalities: rendered)
     forget()
     knobs = {"clips": (8, 2, 2), "events": (1, 1)}
-    assert avlib.data.load("synthav", seed=3, **knobs) == "synthav"
+    assert avlib.data.load("synthav", seed=3, **knobs) is rendered
     [(name, state)] = json.loads(json.dumps(used()))["data"].items()  # as it is written into the results
     assert name == "synthav (profile=smoke, seed=3, clips=(8, 2, 2), events=(1, 1))"
     assert avlib.data.key(**state["call"]) == state["key"]
