@@ -79,8 +79,9 @@ def test_tolerances_follow_from_the_spread_and_let_no_zero_pass(page):
 def test_most_numbers_of_the_reference_are_compared(page):
     reference = _reference(page)
     unstable = [key for key in reference["unstable"] if not key.endswith(".shape")]
-    # The small tagger of the digits stands on an edge: two in five of its numbers turn with the last bits.
-    share = 0.2 if page in PAGES else 0.45
+    # A difference of two trained taggers may be no larger than what the last bits make of both; and the small tagger of
+    # the digits stands on an edge, where two in five of its numbers turn with them.
+    share = 0.25 if page in PAGES else 0.45
     assert len(unstable) <= share * (len(reference["numbers"]) + len(unstable)), "\n".join(unstable)
 
 
