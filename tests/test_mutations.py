@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 import nbformat
 import pandas as pd
 import pytest
-import torch
 
 import avlib.metrics
 import avlib.notebook
@@ -26,14 +25,16 @@ from book.plan import plan
 from book.reference import path_of
 from book.tolerance import compare
 
-ATTACK = {"library_loss", "lower_half_loss", "lower_half_leak"}  # numbers of the library's attack
-OTHERS = {"by_hand_loss", "clean_mAP"}  # numbers that a fault in the library's attack does not touch
+# Numbers of the library's attack.  That on the averages, whose fit has one optimum, stands still under rounding to four
+# digits; the losses of a network that was trained do not.
+ATTACK = {"averages_mAP_PGD", "lower_half_leak"}
+OTHERS = {"clean_mAP"}  # numbers that a fault in the library's attack does not touch
 KEYS = {
     "03_breaking_a_model": ATTACK | OTHERS,
-    "04_one_noise": {"even_steps_moved", "rash_pass_moved", "shift_and_rest_lwlrap", "fitting_loss_eval"},
+    "04_one_noise": {"even_steps_moved", "rash_pass_moved", "shift_and_rest_lwlrap"},
 }
-# importlib, because the faces of packages have functions of the same names
-universal, readings = (importlib.import_module(f"avlib.attacks.{name}") for name in ("universal", "readings"))
+# importlib, because the face of the package has a function of the same name
+universal = importlib.import_module("avlib.attacks.universal")
 
 
 def _names(cell: str) -> tuple[set[str], set[str]]:
@@ -127,27 +128,12 @@ class Chapter:
         return {difference.key for difference in compare(found, known)}
 
 
-def _kept(fit: Callable) -> Callable:
-    """`fit`, which does not fit again what it has fitted: the 20 passes of the last readings are of no fault."""
-    made: dict[str, object] = {}
-
-    def fitted(model: object, split: Split, *threats: object, generator: torch.Generator, **options: object) -> object:
-        asked = repr((id(model), split.ids, threats, generator.initial_seed(), sorted(options.items())))
-        if asked not in made:
-            made[asked] = fit(model, split, *threats, generator=generator, **options)
-        return made[asked]
-
-    return fitted
-
-
 @pytest.fixture(scope="module")
 def chapter() -> Iterator[Callable[[str], Chapter]]:
     """The chapter of a name, made when it is first asked for."""
     made: dict[str, Chapter] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(avlib.notebook, "display", lambda *_, **__: None)
-        for name in ("fit_universal", "fit_released"):
-            patch.setattr(readings, name, _kept(getattr(readings, name)))
         yield lambda name: made.get(name) or made.setdefault(name, Chapter(name))
 
 
@@ -204,28 +190,17 @@ def _one_sided_shift(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(avlib.metrics, "shift_share", share)
 
 
-def _fit_on_train_what_says_eval(patch: pytest.MonkeyPatch) -> None:
-    real, splits = readings.fit_released, []
-
-    def fit(model: object, split: Split, **options: object) -> object:
-        splits.append(split)  # the first is of train
-        return real(model, splits[0], **options)
-
-    patch.setattr(readings, "fit_released", fit)
-
-
 # The chapter, the fault, the numbers that see it, and numbers that it must leave alone.
 MUTATIONS = [
-    ("03_breaking_a_model", _descend, {"library_loss", "lower_half_loss"}, OTHERS),
-    ("03_breaking_a_model", _never_project, {"library_loss", "lower_half_loss"}, OTHERS),
-    ("03_breaking_a_model", _double_epsilon, {"library_loss", "lower_half_loss"}, OTHERS),
-    ("03_breaking_a_model", _one_ball_a_clip, {"library_loss", "lower_half_loss"}, OTHERS),
+    ("03_breaking_a_model", _descend, {"averages_mAP_PGD"}, OTHERS),
+    ("03_breaking_a_model", _never_project, {"averages_mAP_PGD"}, OTHERS),
+    ("03_breaking_a_model", _double_epsilon, {"averages_mAP_PGD"}, OTHERS),
+    ("03_breaking_a_model", _one_ball_a_clip, {"averages_mAP_PGD"}, OTHERS),
     ("03_breaking_a_model", _ignore_the_mask, {"lower_half_leak"}, OTHERS),
-    ("03_breaking_a_model", _shuffle_labels, {"library_loss", "lower_half_loss", "by_hand_loss"}, {"clean_mAP"}),
+    ("03_breaking_a_model", _shuffle_labels, {"averages_mAP_PGD"}, OTHERS),
     ("04_one_noise", _never_shrink_the_steps, {"even_steps_moved"}, set()),
     ("04_one_noise", _keep_the_last_pass, {"rash_pass_moved"}, set()),
     ("04_one_noise", _one_sided_shift, {"shift_and_rest_lwlrap"}, set()),
-    ("04_one_noise", _fit_on_train_what_says_eval, {"fitting_loss_eval"}, set()),
 ]
 
 

@@ -79,9 +79,9 @@ def test_tolerances_follow_from_the_spread_and_let_no_zero_pass(page):
 def test_most_numbers_of_the_reference_are_compared(page):
     reference = _reference(page)
     unstable = [key for key in reference["unstable"] if not key.endswith(".shape")]
-    # A difference of two trained taggers may be no larger than what the last bits make of both; and the small tagger of
-    # the digits stands on an edge, where two in five of its numbers turn with them.
-    share = 0.25 if page in PAGES else 0.45
+    # A difference of two trained taggers may be no larger than what the last bits make of both, and so may the harm of
+    # a small radius be: of chapter 4, which is about that harm, two in five numbers turn with them.
+    share = 0.45 if page.notebook.startswith("04") else 0.25
     assert len(unstable) <= share * (len(reference["numbers"]) + len(unstable)), "\n".join(unstable)
 
 

@@ -44,3 +44,18 @@ def test_released_readings_leave_it(found):
 
 def test_a_ball_for_each_frame_allows_a_longer_clip(found):
     assert EPS < found["ℓ2 of each frame"]["clip, ℓ2"] <= math.sqrt(5) * EPS * (1 + 1e-5)
+
+
+def test_only_the_reading_that_says_so_is_fitted_on_the_scored_clips():
+    """A linear model, to which opposite labels give opposite δs."""
+    generator = torch.Generator().manual_seed(1)
+    model = LinearTagger(classes=2, frames=5, mels=4)
+    model.head.weight.data.normal_(generator=generator)
+    ids = tuple(map(str, range(8)))
+    of = {"present": torch.ones(8, 2), "absent": torch.zeros(8, 2)}
+    train, scored = (Split({"audio": torch.zeros(8, 5, 4)}, labels, ids) for labels in of.values())
+    made = readings(model, train, scored, eps=EPS, passes=3, batch_size=8, seed=0, modality="audio")
+    weights = model.templates.detach().sum(dim=0)  # present labels are lost along −Σw, absent ones along +Σw
+    for name, fit in made.items():
+        along = float((fit.delta["audio"][0] * weights).sum())
+        assert (along > 0) == (name == "released, ℓ2, fitted on eval"), name
