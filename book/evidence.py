@@ -13,6 +13,7 @@ from avlib.files import atomic
 from book.fresh import stale
 from book.places import Page, Places
 from book.plan import plan
+from book.reference import path_of
 
 PROFILE = "full"
 
@@ -29,7 +30,7 @@ def keep(page: Page, places: Places) -> None:
         raise AvlibError(f"{page.name}: {reason}; run `make book PROFILE={PROFILE} ONLY={page.slot}` first")
     results = json.loads(places.results(page).read_text())
     behind = {name: value for name, value in results["provenance"].items() if name not in ("used", "spent")}
-    target = places.root / "data" / "reference" / PROFILE / places.results(page).name
+    target = path_of(page, places)
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic(target) as part:
         part.write_text(json.dumps({"provenance": behind, "values": results["values"]}, indent=1) + "\n")
