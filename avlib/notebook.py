@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,9 +36,10 @@ from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
 from avlib.metrics import Interval
 from avlib.parameters import check, variant, written
-from avlib.plots import style
+from avlib.plots import screen, style
 from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
 
+Value = TypeVar("Value")
 SMALL = 512  # numbers of one figure that are stored whole; larger arrays are summarised
 
 
@@ -136,8 +137,8 @@ class Run:
         """Show `prose` as Markdown: prose whose numbers are of this run; names of its data are no Markdown."""
         display(Markdown(text.markdown(prose)))
 
-    def result(self, key: str, value: Any, **facts: Any) -> None:
-        """Keep a number, or an interval as `avlib.metrics` gives it, under `key`.
+    def result(self, key: str, value: Value, **facts: Any) -> Value:
+        """Keep a number, or an interval as `avlib.metrics` gives it, under `key`, and give it back to be said.
 
         It goes to the results file, and other pages can cite it.  Of an interval that file keeps the corrected value,
         its ends, the plain value, and from how many seeds and clips it is.  Two `facts` decide how closely the tests
@@ -146,8 +147,9 @@ class Run:
         if isinstance(value, Interval):
             kept = ("low", "high", "plain", "seeds", "clips")
             facts = {fact: getattr(value, fact) for fact in kept} | facts
-            value = value.value
-        self.values[key] = {"value": float(value), **facts}
+        plain: Any = value.value if isinstance(value, Interval) else value
+        self.values[key] = {"value": float(plain), **facts}
+        return value
 
     def verdicts(self) -> None:
         """Show what the results kept so far say to the claims that are decided on this page, the verdict first."""
@@ -160,22 +162,34 @@ class Run:
         display(HTML(f'<table class="verdicts">{"".join(blocks)}</table>'))
 
     @spent("drawing")
-    def figure(self, name: str, drawn: tuple[Figure, Any], **facts: Any) -> None:
-        """Show a figure and keep the data that it was drawn from, with `facts` beside each column."""
+    def figure(self, name: str, drawn: tuple[Figure, Any], words: str = "", **facts: Any) -> None:
+        """Show a figure and keep the data that it was drawn from, with `facts` beside each column.
+
+        `words` stand for the picture where it cannot be seen.  They are given here where they tell what this run found,
+        and else in the metadata of the cell.
+        """
         figure, data = drawn
         _no_mathematics(figure)
-        display(figure)
+        display(HTML(screen.html(figure, f"{self.notebook}-{name}", words)))
         plt.close(figure)
         self.figures[name] = {key: {**_facts(values), **facts} for key, values in _columns(data).items()}
 
-    def table(self, frame: pd.DataFrame, name: str, **formats: str) -> None:
-        """Show a table; `formats` maps columns to format strings.  Its words are text and no HTML."""
-        styled = frame.map(_shown).style.format(dict(formats), na_rep="–").set_uuid(name)
+    def table(self, frame: pd.DataFrame, name: str, keep: Mapping[str, str] | None = None, **formats: str) -> None:
+        """Show a table; `formats` maps columns to format strings.  Its words are text and no HTML.
+
+        `keep` maps columns to keys under which their numbers are kept, as by `result`: ``{"mAP": "mAP_{}"}`` keeps the
+        column mAP under ``mAP_`` and the name of each row.  The book takes the Markdown of a table, which it can number
+        and refer to.
+        """
+        for column, key in (keep or {}).items():
+            for row, value in frame[column].items():
+                self.result(key.format(str(row).replace(" ", "_")), value)
+        styled = frame.map(_shown).style.format(dict(formats), na_rep="–", precision=3).set_uuid(name)
         for axis in (0, 1):
             styled = styled.format_index(_shown, axis=axis)
         if isinstance(frame.index, pd.RangeIndex):
             styled = styled.hide(axis="index")
-        display(HTML(styled.to_html()))
+        display({"text/html": styled.to_html(), "text/markdown": _piped(frame, formats)}, raw=True)
 
     @spent("drawing")
     def listen(self, key: str, clips: Mapping[str, Tensor], rate: int) -> None:
@@ -240,11 +254,40 @@ class Run:
         rows = "".join(
             f"<tr><th>{name}</th><td>{text.html(str(value))}</td></tr>" for name, value in provenance.items()
         )
-        display(HTML(f'<table class="provenance">{rows}</table>'))
+        told = f"{self.variant}, {self.profile}, {provenance['date']}, {provenance['seconds']} s"
+        display(HTML(f'<details class="provenance"><summary>{told}</summary><table>{rows}</table></details>'))
 
 
 def _shown(word: Any) -> Any:
     return text.html(word) if isinstance(word, str) else word
+
+
+def _piped(frame: pd.DataFrame, formats: Mapping[str, str]) -> str:
+    """`frame` as a Markdown table: words to the left, numbers to the right."""
+    shown = pd.DataFrame({
+        name: ["–" if _nothing(value) else _format(name, value, formats) for value in frame[name]]
+        for name in frame
+    })  # fmt: skip
+    sides = [":---" if values.map(_wordy).any() else "---:" for _, values in frame.items()]
+    if not isinstance(frame.index, pd.RangeIndex):
+        shown.insert(0, frame.index.name or "", [str(name) for name in frame.index])
+        sides.insert(0, ":---")
+    rows = [list(map(str, shown.columns)), *shown.to_numpy().tolist()]
+    lines = ["| " + " | ".join(map(text.cell, row)) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "|".join(sides) + "|", *lines[1:]])
+
+
+def _format(name: object, value: Any, formats: Mapping[str, str]) -> str:
+    return formats.get(str(name), "{:.3f}" if isinstance(value, float) else "{}").format(value)
+
+
+def _nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _wordy(value: Any) -> bool:
+    """Whether `value` is read as words: text without a digit."""
+    return isinstance(value, str) and not any(map(str.isdigit, value))
 
 
 def _no_mathematics(figure: Figure) -> None:

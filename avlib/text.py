@@ -33,6 +33,15 @@ def html(text: str) -> str:
     return re.sub(r"[$\\]", r"<span>\g<0></span>", _html.escape(_visible(text), quote=False))
 
 
+def cell(word: str) -> str:
+    """`word` as Markdown that shows it, in a cell of a table too.
+
+    >>> cell("a|b *c*")
+    'a&#124;b &#42;c&#42;'
+    """
+    return MARKUP.sub(_entity, clean(word))
+
+
 def called(names: Iterable[str]) -> None:
     """Remember the `names` that a data set uses, so that `markdown` shows them as text."""
     _called.update(name for name in names if MARKUP.search(name))

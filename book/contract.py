@@ -130,22 +130,31 @@ def _execution(name: str, cells: list[Any]) -> list[str]:
 def _figures(name: str, cells: list[Any]) -> list[str]:
     found = []
     for cell in _code(cells):
-        drawn = [o for o in cell.get("outputs", []) if any(kind.startswith("image/") for kind in o.get("data", {}))]
+        shown = [output.get("data", {}) for output in cell.get("outputs", [])]
+        drawn = [data for data in shown if '<div class="drawn' in data.get("text/html", "")]
+        spoken = any('role="img"' in data["text/html"] for data in drawn)  # words of the run
         start = next(iter(cell.source.splitlines()), "")
         if len(drawn) > 1:
             found.append(f"two figures in one cell, and one caption for both: {start}")
+        mystnb = cell.metadata.get("mystnb", {})
+        tables = [data for data in shown if {"text/html", "text/markdown"} <= data.keys()]
+        if tables and not (_told(mystnb, "table", "tab") and len(tables) == 1):
+            found.append(f"no caption and name 'tab-…' in the metadata (mystnb.table) of the one table of: {start}")
         if not drawn:
             continue
-        mystnb = cell.metadata.get("mystnb", {})
-        caption, label = mystnb.get("figure", {}).get("caption", ""), mystnb.get("figure", {}).get("name", "")
-        alt = mystnb.get("image", {}).get("alt", "")
-        if len(caption.split()) < 4:
-            found.append(f"no caption in the metadata (mystnb.figure.caption) of the figure of: {start}")
-        if not re.fullmatch(r"fig-[a-z0-9-]+", label):
-            found.append(f"no name 'fig-…' in the metadata (mystnb.figure.name) of the figure of: {start}")
-        if len(alt.split()) < 5 or alt == caption:
+        caption, alt = mystnb.get("figure", {}).get("caption", ""), mystnb.get("image", {}).get("alt", "")
+        if not _told(mystnb, "figure", "fig"):
+            found.append(f"no caption and name 'fig-…' in the metadata (mystnb.figure) of the figure of: {start}")
+        if not spoken and (len(alt.split()) < 5 or alt == caption):
             found.append(f"no words in place of the picture (mystnb.image.alt, not the caption) for: {start}")
     return found
+
+
+def _told(mystnb: Any, kind: str, prefix: str) -> bool:
+    given = mystnb.get(kind, {})
+    return len(given.get("caption", "").split()) >= 4 and bool(
+        re.fullmatch(rf"{prefix}-[a-z0-9-]+", given.get("name", ""))
+    )
 
 
 def _closing(name: str, cells: list[Any]) -> list[str]:
@@ -198,11 +207,11 @@ def together(places: Places) -> list[str]:
     paths = sorted(path for path in places.notebooks.glob("*.ipynb") if not path.name.startswith("."))
     for path in paths:
         for cell in nbformat.read(path, as_version=4).cells:
-            label = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
-            if label and label in seen:
-                found.append(f"the figure name {label} is used in {seen[label]} and in {path.name}")
-            elif label:
-                seen[label] = path.name
+            for label in (cell.metadata.get("mystnb", {}).get(kind, {}).get("name") for kind in ("figure", "table")):
+                if label and label in seen:
+                    found.append(f"the name {label} is used in {seen[label]} and in {path.name}")
+                elif label:
+                    seen[label] = path.name
     pages = {page.slot: page for page in plan("smoke", places=places)}
     for path in paths:
         if path.stem not in pages:

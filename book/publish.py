@@ -11,6 +11,7 @@ import nbformat
 
 from avlib.clock import KINDS
 from avlib.errors import AvlibError
+from book.captions import captioned
 from book.check_html import problems
 from book.compose import composed
 from book.exercises import boxed
@@ -60,7 +61,7 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places, student:
             shown = composed(written, executed, page.parameters)
             if "@" in page.slot:
                 shown = relabelled(shown, page.slot.partition("@")[2])
-            shown = boxed(shown, page.slot.replace("@", "-"), student)
+            shown = boxed(captioned(shown), page.slot.replace("@", "-"), student)
             nbformat.write(shown, source / f"{page.document}.ipynb")
     for text in (source / "book").glob("*.md"):
         text.write_text(_without(absent, text.read_text()))

@@ -24,10 +24,11 @@ def relabelled(notebook: nbformat.NotebookNode, suffix: str) -> nbformat.Noteboo
     """
     mine = set()
     for cell in notebook.cells:
-        figure = cell.metadata.get("mystnb", {}).get("figure", {})
-        if "name" in figure:
-            mine.add(figure["name"])
-            figure["name"] += f"-{suffix}"
+        for kind in ("figure", "table"):
+            captioned = cell.metadata.get("mystnb", {}).get(kind, {})
+            if "name" in captioned:
+                mine.add(captioned["name"])
+                captioned["name"] += f"-{suffix}"
         if cell.cell_type == "markdown":
             mine |= {match[2] for pattern in (MATH, TARGET) for match in pattern.finditer(cell.source)}
 

@@ -23,7 +23,11 @@ FIGURE = {
 
 
 def _image() -> list:
-    return [new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})]
+    return [new_output("display_data", {"text/html": '<div class="drawn"><svg class="wide"></svg></div>'})]
+
+
+def _table() -> nbformat.NotebookNode:
+    return new_output("display_data", {"text/html": "<table></table>", "text/markdown": "| a |\n|---|\n| 1 |"})
 
 
 def _good() -> nbformat.NotebookNode:
@@ -100,7 +104,8 @@ BREACHES = {
     "another's name": (2, {"source": 'run = begin("11_other", globals())'}, "must call begin"),
     "long cell": (6, {"source": "x = 1\n" * 31}, "a cell of 31 lines"),
     "no caption": (3, {"metadata": {"mystnb": {"image": FIGURE["mystnb"]["image"]}}}, "no caption"),
-    "no name": (3, {"metadata": {"mystnb": {"image": FIGURE["mystnb"]["image"]}}}, "no name"),
+    "no name": (3, {"metadata": {"mystnb": {"image": FIGURE["mystnb"]["image"]}}}, "no caption and name 'fig-"),
+    "a table without a caption": (3, {"outputs": [_table()]}, "no caption and name 'tab-"),
     "no alt text": (3, {"metadata": {"mystnb": {"figure": FIGURE["mystnb"]["figure"]}}}, "no words in place"),
     "two figures": (3, {"outputs": _image() * 2}, "two figures in one cell"),
     "no takeaways": (4, {"source": PROSE}, "'## Takeaways'"),
@@ -142,6 +147,6 @@ def test_a_name_used_twice_and_a_default_that_differs_are_seen(tmp_path):
     for name in ("10_a", "20_b", "30_c"):
         nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
     told = together(Places(tmp_path))
-    assert "the figure name fig-loss is used in 10_a.ipynb and in 20_b.ipynb" in told
+    assert "the name fig-loss is used in 10_a.ipynb and in 20_b.ipynb" in told
     assert "10_a.ipynb: seed = 0 by default, and 1 in book/profiles/smoke.yml" in told
     assert "30_c.ipynb is not a page of book/profiles/smoke.yml" in told

@@ -256,7 +256,7 @@ def test_a_figure_is_shown_once_and_its_data_kept(run, shown):
     axis.plot([1, 2])
     large = np.arange(10_000.0)
     run.figure("loss", (figure, {"loss": [1.0, 2.0], "name": ["a", "b"], "large": large, "flag": [True]}))
-    assert [item for item, _ in shown] == [figure]
+    assert [item.data.count("<svg ") for item, _ in shown] == [2]  # for a wide page and for a narrow one
     assert not plt.fignum_exists(figure.number)  # else the notebook would show it again at the end of the cell
     run.finish()
     kept = _record(run)["figures"]["loss"]
@@ -275,10 +275,35 @@ def test_the_data_of_a_figure_may_be_a_table(run):
 def test_a_table_is_the_same_text_at_every_run(run, shown):
     for _ in range(2):
         run.table(pd.DataFrame({"class": ["siren"], "AP": [0.123456]}), "ap", AP="{:.3f}")
-    first, second = (item.data for item, _ in shown)
+    first, second = (item for item, _ in shown)
     assert first == second
-    assert "0.123" in first
-    assert "0.1234" not in first
+    for form in ("text/html", "text/markdown"):
+        assert "0.123" in first[form]
+        assert "0.1234" not in first[form]
+
+
+def test_a_table_is_numbers_to_the_right_and_nothing_is_a_dash(run, shown):
+    run.table(pd.DataFrame({"AP": [0.5, None], "n": [3, 4]}, index=["a|b", "c"]), "ap", AP="{:.1f}")
+    assert shown[0][0]["text/markdown"].splitlines() == [
+        "|  | AP | n |", "|:---|---:|---:|", "| a&#124;b | 0.5 | 3 |", "| c | – | 4 |"
+    ]  # fmt: skip
+
+
+def test_a_table_keeps_the_columns_that_it_is_told_to(run):
+    table = pd.DataFrame({"mAP": [0.5, 0.25], "other": [1.0, 2.0]}, index=["no attack", "PGD"])
+    run.table(table, "attacks", keep={"mAP": "mAP_{}"})
+    run.finish()
+    assert {key: entry["value"] for key, entry in _record(run)["values"].items()} == {
+        "mAP_no_attack": 0.5,
+        "mAP_PGD": 0.25,
+    }
+
+
+def test_a_result_can_be_said_where_it_is_kept(run, shown):
+    run.say(f"mAP **{run.result('mAP', 0.25):.3f}**")
+    run.finish()
+    assert shown[0][0].data == "mAP **0.250**"
+    assert _record(run)["values"] == {"mAP": {"value": 0.25}}
 
 
 def test_players_share_one_gain_and_lie_beside_the_page(run, shown, tmp_path):
@@ -338,12 +363,14 @@ def test_names_from_data_are_text_wherever_they_are_shown(run, shown, name):
     run.say(f"**Best**: *{seen}*, then {', '.join([seen, 'siren'])}.\n\n- {seen} is $x_1$")
     run.table(pd.DataFrame({"class": [name], name: [0.5]}, index=[name]), "odd", **{name: "{:.2f}"})
     run.listen("odd", {name: torch.ones(160)}, 16000)
-    said, table, players = (item.data for item, _ in shown)
-    prose = _Page(MarkdownIt("commonmark").enable("strikethrough").use(dollarmath_plugin).render(said))
+    said, table, players = (item if isinstance(item, dict) else item.data for item, _ in shown)
+    parser = MarkdownIt("commonmark").enable(["strikethrough", "table"]).use(dollarmath_plugin)
+    prose, piped = _Page(parser.render(said)), _Page(parser.render(table["text/markdown"]))
     assert "".join(prose.words) == f"Best: {seen}, then {seen}, siren.\n\n{seen} is x_1\n\n"
     assert prose.tags <= {"p", "strong", "em", "ul", "li", "span", "eq"}
     assert not _mathematics(prose)
-    for page, tags in ((_Page(table.partition("</style>")[2]), {"table", "thead", "tbody", "tr", "th", "td", "span"}),
+    for page, tags in ((piped, {"table", "thead", "tbody", "tr", "th", "td", "span"}),
+                       (_Page(table["text/html"].partition("</style>")[2]), {"table", "thead", "tbody", "tr", "th", "td", "span"}),
                        (_Page(players), {"div", "figure", "figcaption", "audio", "span"})):  # fmt: skip
         assert "".join(page.words).count(seen) == (3 if "td" in tags else 1)
         assert page.tags <= tags

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from avlib.attacks.geometry import project
 from avlib.plots.spectrogram import spectrogram
-from avlib.plots.style import COLOURS, DIVERGING, GREY, LINES, MARKERS
+from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS
 
 NORM_NAMES = {1.0: "ℓ1", 2.0: "ℓ2", math.inf: "ℓ∞"}
 
@@ -58,7 +58,7 @@ def projections(points: Tensor) -> tuple[Figure, pd.DataFrame]:
         axis.add_patch(ball)
         ends = project(points, norm)
         for (x, y), (u, v) in zip(points.tolist(), ends.tolist(), strict=True):
-            axis.annotate("", (u, v), (x, y), arrowprops={"arrowstyle": "->", "color": GREY})
+            axis.annotate("", (u, v), (x, y), arrowprops={"arrowstyle": "->", "color": INK})
             rows.append({"norm": NORM_NAMES[norm], "x": x, "y": y, "to_x": u, "to_y": v})
         axis.plot(points[:, 0], points[:, 1], linestyle="", marker="o", color=COLOURS[1])
         axis.plot(ends[:, 0], ends[:, 1], linestyle="", marker="s", color=COLOURS[2])
@@ -106,8 +106,8 @@ def strength(table: pd.DataFrame, measure: str, clean: float) -> tuple[Figure, p
         axis.errorbar(
             rows["epsilon"], rows["value"], errors, color=colour, linestyle=line, marker=marker, capsize=3, label=attack
         )
-    axis.axhline(clean, color=GREY, linewidth=1, linestyle=":")
-    axis.annotate(" clean", (1, clean), xycoords=("axes fraction", "data"), va="center", color=GREY)
+    axis.axhline(clean, color=INK, linewidth=1, linestyle=":")
+    axis.annotate(" clean", (1, clean), xycoords=("axes fraction", "data"), va="center", color=INK)
     axis.set(xscale="log", xlabel="radius ε", ylabel=measure)
     axis.set_xticks(
         sorted(table["epsilon"].unique()), [f"{e:g}" for e in sorted(table["epsilon"].unique())], minor=False

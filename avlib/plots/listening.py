@@ -15,7 +15,7 @@ from avlib.data.split import Media
 from avlib.features import LogMel
 from avlib.metrics import chance_ap
 from avlib.plots.spectrogram import spectrogram
-from avlib.plots.style import COLOURS, DIVERGING, GREY, LINES, MARKERS
+from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS
 
 
 def class_counts(train: Tensor, evaluation: Tensor, classes: Sequence[str]) -> tuple[Figure, pd.DataFrame]:
@@ -101,8 +101,8 @@ def metrics_explained(scores: Tensor, truth: Tensor) -> tuple[Figure, dict[str, 
         )
         axis.fill_between(x, height, step="post" if axis is right else "pre", alpha=0.2, color=COLOURS[2])
         axis.set(xlim=(0, 1), ylim=(0, 1.03), title=title)
-    middle.axhline(chance_ap(int(y.sum()), len(y)), color=GREY, linestyle=":", linewidth=1)
-    right.plot([0, 1], [0, 1], color=GREY, linestyle=":", marker="", linewidth=1)
+    middle.axhline(chance_ap(int(y.sum()), len(y)), color=INK, linestyle=":", linewidth=1)
+    right.plot([0, 1], [0, 1], color=INK, linestyle=":", marker="", linewidth=1)
     middle.set(xlabel="recall", ylabel="precision")
     right.set(xlabel="false alarm rate", ylabel="hit rate")
     return figure, {"precision": precision, "recall": recall, "false_alarms": alarms, "hits": hits}
@@ -122,8 +122,8 @@ def ap_spread(measured: Mapping[int, np.ndarray], true: float) -> tuple[Figure, 
         capprops={"color": COLOURS[0]},
         medianprops={"color": COLOURS[1]},
     )
-    axis.axvline(true, color=GREY, linestyle="--")
-    axis.annotate(" true AP", (true, 1), xycoords=("data", "axes fraction"), va="bottom", ha="center", color=GREY)
+    axis.axvline(true, color=INK, linestyle="--")
+    axis.annotate(" true AP", (true, 1), xycoords=("data", "axes fraction"), va="bottom", ha="center", color=INK)
     axis.set(
         yticklabels=[str(k) for k in measured], ylabel="positives", xlabel="AP measured on one eval set", xlim=(0, 1)
     )
@@ -139,9 +139,9 @@ def against_chance(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """mAP of each probe (index of `table`, columns mAP and chance) as a dot, chance as a dotted line."""
     figure, axis = plt.subplots(figsize=(7.2, 0.8 + 0.4 * len(table)))
     for place, (name, row) in enumerate(table.iterrows()):
-        axis.plot([row["chance"], row["mAP"]], [place, place], color=GREY, linestyle="-", marker="", linewidth=1)
+        axis.plot([row["chance"], row["mAP"]], [place, place], color=INK, linestyle="-", marker="", linewidth=1)
         axis.plot(row["mAP"], place, linestyle="", marker="o", color=COLOURS[1 if name in ("CSN",) else 0])
-    axis.axvline(table["chance"].iloc[0], color=GREY, linestyle=":")
+    axis.axvline(table["chance"].iloc[0], color=INK, linestyle=":")
     axis.set(yticks=range(len(table)), yticklabels=table.index, xlabel="mAP on eval (dotted: chance)", xlim=(0, 1))
     axis.invert_yaxis()
     return figure, table.reset_index()
@@ -154,8 +154,8 @@ def learning_curve(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     axis.errorbar(
         table["clips"], table["value"], errors, color=COLOURS[0], linestyle=LINES[0], marker=MARKERS[0], capsize=3
     )
-    axis.axhline(table["chance"].iloc[0], color=GREY, linestyle=":")
-    axis.annotate(" chance", (1, table["chance"].iloc[0]), xycoords=("axes fraction", "data"), va="center", color=GREY)
+    axis.axhline(table["chance"].iloc[0], color=INK, linestyle=":")
+    axis.annotate(" chance", (1, table["chance"].iloc[0]), xycoords=("axes fraction", "data"), va="center", color=INK)
     axis.set(xscale="log", xlabel="training clips", ylabel="mAP on eval", ylim=(0, 1))
     axis.set_xticks(table["clips"], [str(n) for n in table["clips"]], minor=False)
     axis.minorticks_off()

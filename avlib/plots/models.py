@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from avlib.plots.spectrogram import spectrogram
-from avlib.plots.style import COLOURS, GREY, LINES, MARKERS
+from avlib.plots.style import COLOURS, INK, LINES, MARKERS
 
 
 def reach(shares: Mapping[str, Tensor], hop: float) -> tuple[Figure, pd.DataFrame]:
@@ -21,7 +21,7 @@ def reach(shares: Mapping[str, Tensor], hop: float) -> tuple[Figure, pd.DataFram
     for (name, values), colour, line in zip(drawn.items(), COLOURS, LINES, strict=False):
         axis.plot(values.index, values, color=colour, linestyle=line, marker="", label=name)
     even = 1 / len(drawn)
-    axis.axhline(even, color=GREY, linewidth=1, linestyle=":")
+    axis.axhline(even, color=INK, linewidth=1, linestyle=":")
     axis.annotate(" even", (1, even), xycoords=("axes fraction", "data"), va="center")
     axis.set(xlabel="seconds of the clip", ylabel="share of the influence", xlim=(0, len(drawn) * hop), yscale="log")
     _legend_above(axis)
@@ -53,7 +53,7 @@ def class_differences(table: pd.DataFrame, label: str) -> tuple[Figure, pd.DataF
     if table["published"].notna().any():
         axis.plot(table["published"], places, linestyle="", marker="D", color=COLOURS[1], mfc="none", label="published")
         _legend_above(axis)
-    axis.axvline(0, color=GREY, linewidth=1)
+    axis.axvline(0, color=INK, linewidth=1)
     axis.set(yticks=places, yticklabels=table["class"], xlabel=label, ylim=(len(table) - 0.5, -0.5))
     axis.tick_params(axis="y", labelsize="small")
     axis.grid(axis="x")
@@ -66,7 +66,7 @@ def pooled_by_length(answers: pd.DataFrame, levels: Mapping[str, float]) -> tupl
     for name, colour, line in zip(answers.columns.drop("share"), COLOURS, LINES, strict=False):
         axis.plot(answers["share"], answers[name], color=colour, linestyle=line, marker="", label=name)
     for text, level in levels.items():
-        axis.axhline(level, color=GREY, linewidth=1, linestyle=":")
+        axis.axhline(level, color=INK, linewidth=1, linestyle=":")
         axis.annotate(f" {text}", (1, level), xycoords=("axes fraction", "data"), va="center")
     axis.set(xscale="log", xlabel="share of the frames that hold the event", ylabel="probability of the clip")
     axis.set(ylim=(0, 1), xlim=(answers["share"].min(), answers["share"].max()))
@@ -85,7 +85,7 @@ def poolings(table: pd.DataFrame, whole: float) -> tuple[Figure, pd.DataFrame]:
     ):
         places = [names.index(name) + shift for name in rows["pooling"]]
         _with_interval(axis, rows, places, colour, marker, str(encoding))
-    axis.axvline(whole, color=GREY, linewidth=1, linestyle=":")
+    axis.axvline(whole, color=INK, linewidth=1, linestyle=":")
     axis.annotate("CSN itself", (whole, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
     axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlabel="mAP on the eval split")
     axis.grid(axis="x")
@@ -108,7 +108,7 @@ def attention(
     spectrogram(top, clip, seconds)
     top.set(ylabel="mel bin")
     for start, end in spans:
-        bottom.axvspan(start, end, color=GREY, alpha=0.25, linewidth=0)
+        bottom.axvspan(start, end, color=INK, alpha=0.25, linewidth=0)
         top.plot((start, end), (1.03, 1.03), transform=top.get_xaxis_transform(), clip_on=False, **_BAR)
         top.set_title(heard, x=(start + end) / 2 / seconds, pad=9, fontsize="small")
     drawn = {"clip": clip}
@@ -118,13 +118,13 @@ def attention(
             even.numpy(), edges.numpy(), baseline=None, color=colour, linestyle=line, linewidth=1.8, label=name
         )
         drawn[name] = even
-    bottom.axhline(1, color=GREY, linewidth=1, linestyle=":")
+    bottom.axhline(1, color=INK, linewidth=1, linestyle=":")
     bottom.set(xlabel="seconds", ylabel="attention\n(1 = even)", ylim=(0, None))
     bottom.legend(loc="upper left", bbox_to_anchor=(0, -0.35), ncols=len(weights))
     return figure, drawn
 
 
-_BAR = {"color": GREY, "linewidth": 4, "linestyle": "-", "marker": "", "solid_capstyle": "butt"}
+_BAR = {"color": INK, "linewidth": 4, "linestyle": "-", "marker": "", "solid_capstyle": "butt"}
 
 
 def inside(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from avlib.plots.spectrogram import spectrogram
-from avlib.plots.style import COLOURS, DIVERGING, GREY, LINES, MARKERS
+from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS
 
 
 def by_pass(histories: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
@@ -24,7 +24,7 @@ def by_pass(histories: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame
         left.plot(history["pass"], history["ratio_audio"], **style)
         right.plot(history["pass"], history["loss"], **style)
         rows.append(history[["pass", "ratio_audio", "loss"]].assign(attack=label))
-    left.axhline(1, color=GREY, linewidth=1, linestyle=":")
+    left.axhline(1, color=INK, linewidth=1, linestyle=":")
     left.set(xlabel="pass over the fitting clips", ylabel="‖δ‖ / ε", ylim=(0, None))
     right.set(xlabel="pass over the fitting clips", ylabel="mean loss")
     for axis in (left, right):
@@ -77,12 +77,12 @@ def sweep(table: pd.DataFrame, chance: float) -> tuple[Figure, pd.DataFrame]:
             errors = [value - rows[f"{measure}_low"], rows[f"{measure}_high"] - value]
             style = {"color": colour, "linestyle": line, "marker": marker, "capsize": 3}
             axis.errorbar(rows["epsilon"], value, errors, label=str(attack), **style)
-        axis.axhline(clean[f"{measure}_value"], color=GREY, linewidth=1, linestyle=":")
+        axis.axhline(clean[f"{measure}_value"], color=INK, linewidth=1, linestyle=":")
         _beside(axis, clean[f"{measure}_value"], "clean")
         axis.set(xscale="log", xlabel="radius ε (z-units)")
         axis.set_xticks(radii, [f"{e:g}" for e in radii], minor=False)
         axis.minorticks_off()
-    axes[0].axhline(chance, color=GREY, linewidth=1, linestyle="--")
+    axes[0].axhline(chance, color=INK, linewidth=1, linestyle="--")
     _beside(axes[0], chance, "chance")
     axes[0].set(ylabel="mAP", ylim=(0, None))
     axes[1].set(ylabel="share of broken clips", ylim=(0, 1))
@@ -109,7 +109,7 @@ def shifted_logits(
             axis.plot(ends, ends + (y - x).mean(), color=colour, linestyle="-", marker="", linewidth=1)
             rows.append(pd.DataFrame({"panel": title, "class": classes[c], "clean": x, "attacked": y}))
         ends = np.array([clean[:, chosen].min(), clean[:, chosen].max()])
-        axis.plot(ends, ends, color=GREY, linestyle="--", marker="", linewidth=1)
+        axis.plot(ends, ends, color=INK, linestyle="--", marker="", linewidth=1)
         axis.set(title=title, xlabel="clean logit", ylabel="logit under δ")
     _legend_above(figure, axes[0], columns=len(chosen))
     return figure, pd.concat(rows, ignore_index=True)
@@ -132,10 +132,10 @@ def shares(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Figure, pd.Da
         parts.items(), COLOURS[:2], ("", "///"), (0.2, -0.2), strict=True
     ):
         bars = axis.barh(
-            place + offset, values, 0.38, color=colour, hatch=hatch, edgecolor=GREY, linewidth=0.5, label=label
+            place + offset, values, 0.38, color=colour, hatch=hatch, edgecolor=INK, linewidth=0.5, label=label
         )
-        axis.bar_label(bars, fmt="%.2f", padding=3, fontsize="small", color=GREY)
-    axis.axvline(0, color=GREY, linewidth=1)
+        axis.bar_label(bars, fmt="%.2f", padding=3, fontsize="small", color=INK)
+    axis.axvline(0, color=INK, linewidth=1)
     axis.set_yticks(place, list(names.values()))
     axis.set(xlabel="harm done (what the measure lost)")
     _legend_above(figure, axis, columns=2)
@@ -143,9 +143,7 @@ def shares(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Figure, pd.Da
 
 
 def _beside(axis: Axes, height: float, text: str) -> None:
-    axis.annotate(
-        f" {text}", (1, height), xycoords=("axes fraction", "data"), va="center", color=GREY, fontsize="small"
-    )
+    axis.annotate(f" {text}", (1, height), xycoords=("axes fraction", "data"), va="center", color=INK, fontsize="small")
 
 
 def _legend_above(figure: Figure, axis: Axes, columns: int, corner: Literal["left", "right"] = "left") -> None:
