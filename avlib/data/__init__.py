@@ -90,13 +90,15 @@ def _opened(name: str, profile: str, seed: int, knobs: Mapping[str, object]) -> 
 
 
 def missing(name: str) -> str | None:
-    """Why the data set `name` cannot be loaded here, and what to do about it; None when it can.
+    """Why no chapter can be run on the data set `name` here, and what to do about it; None when one can.
 
     >>> missing("synthav") is None
     True
     """
     try:
         _source(name)()
+        if name == "folder":
+            importlib.import_module("avlib.data.folder").enough()
     except AvlibError as error:
         return str(error)
     return None

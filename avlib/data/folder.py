@@ -24,6 +24,7 @@ from avlib.provenance import digest
 
 COLUMNS = ("clip", "media", "labels")
 OPTIONAL = ("start", "end", "split")
+LEAST = {"train": 4, "valid": 1, "eval": 2}  # clips: with fewer there is nothing to learn from, or to rank
 SHARES = (0.7, 0.8)  # of the media files: training below the first, validation up to the second, evaluation the rest
 
 
@@ -103,6 +104,26 @@ def source(
         window=window,
         faults=partial(list, faults),
     )
+
+
+def enough(manifest: str | Path | None = None) -> None:
+    """Refuse a table with too few clips for a chapter; no file of media is opened.
+
+    Raises
+    ------
+    AvlibError
+        As `source` does; when a split has fewer than `LEAST` clips; and when no class is in some clips of eval and not
+        in all, so that no score could be computed.
+    """
+    path = _manifest(manifest)
+    dealt = _splits(path, _table(path)[0])
+    cure = "list more files, or add a column `split`"
+    for split, least in LEAST.items():
+        if (count := len(dealt[split])) < least:
+            raise AvlibError(f"{path} has {count} clips for {split}, and a chapter needs at least {least}: {cure}")
+    carried = Counter(label for line in dealt["eval"] for label in set(line.labels))
+    if not any(count < len(dealt["eval"]) for count in carried.values()):
+        raise AvlibError(f"{path}: no class is in some clips of eval and not in all, so nothing can be ranked: {cure}")
 
 
 def _manifest(manifest: str | Path | None) -> Path:

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from avlib import text
-from avlib.data import folder, key, load
+from avlib.data import folder, key, load, missing
 from avlib.data.media import frames
 from avlib.data.source import SPLITS
 from avlib.errors import AvlibError
@@ -355,3 +355,32 @@ def test_real_film_with_sound_and_frames(tmp_path):
     heard = load("folder", manifest=path, seconds=3.0, size=16)
     assert heard.eval.media(1).frames.numel() == 0
     assert len(heard.eval.media(0).frames) == 12
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        ("tttv ee", "has 3 clips for train, and a chapter needs at least 4"),
+        ("ttttve", "has 1 clips for eval, and a chapter needs at least 2"),
+        ("ttttvee", "no class is in some clips of eval and not in all"),
+    ],
+)
+def test_a_table_that_is_too_small_for_a_chapter_is_refused_before_any_file_is_opened(splits, told, tmp_path):
+    names = {"t": "train", "v": "valid", "e": "eval"}
+    rows = [f"c{i},none.wav,hum,{names[letter]}" for i, letter in enumerate(splits.replace(" ", ""))]
+    path = listed(tmp_path, "\n".join(["clip,media,labels,split", *rows]))
+    with pytest.raises(AvlibError, match=told):
+        folder.enough(path)
+
+
+def test_the_least_table_is_enough_and_one_that_is_refused_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVLIB_DATA", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    rows = [
+        f"c{i},none.wav,{'hum' if i % 2 else ''},{split}"
+        for i, split in enumerate(["train"] * 4 + ["valid", "eval", "eval"])
+    ]
+    listed(tmp_path / "folder", "\n".join(["clip,media,labels,split", *rows]))
+    assert missing("folder") is None
+    listed(tmp_path / "folder", "\n".join(["clip,media,labels,split", *rows[1:]]))
+    assert "has 3 clips for train" in missing("folder")

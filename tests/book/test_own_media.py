@@ -1,0 +1,86 @@
+"""A reader's own media, on the whole path: every chapter is executed and published, whatever the folder holds."""
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from avlib.files import CHECKOUT
+from book.build import main
+from book.places import Places
+
+RATE, SECONDS = 16000, 2.0
+PITCH = {"hum": 120.0, "beep": 700.0, "whistle": 1800.0}
+
+
+def _sound(labels: list[str], draw: np.random.Generator) -> np.ndarray:
+    time = np.arange(int(SECONDS * RATE)) / RATE
+    tones = [np.sin(2 * np.pi * PITCH.get(label, 3000.0) * draw.normal(1, 0.02) * time) for label in labels]
+    return (0.2 * sum(tones) + 0.02 * draw.normal(size=len(time))).astype(np.float32)
+
+
+def _film(path: Path, sound: np.ndarray, labels: list[str]) -> None:
+    with av.open(str(path), "w") as file:
+        picture, voice = file.add_stream("mpeg4", rate=10), file.add_stream("aac", rate=RATE)
+        picture.width = picture.height = 64
+        picture.pix_fmt = "yuv420p"
+        for number in range(int(SECONDS * 10)):
+            pixels = np.full((64, 64, 3), 30, np.uint8)
+            for place, name in enumerate(PITCH):
+                if name in labels:
+                    pixels[8 + 16 * place : 20 + 16 * place, 3 * number % 50 :][:, :12, place] = 220
+            file.mux(picture.encode(av.VideoFrame.from_ndarray(pixels)))
+        file.mux(picture.encode())
+        frame = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+        frame.sample_rate = RATE
+        file.mux(voice.encode(frame))
+        file.mux(voice.encode())
+
+
+def _folder(root: Path, clips: int, filmed: bool) -> None:
+    """`clips` media and the table of them; one label is carried by a single clip of eval, one by none."""
+    draw, rows = np.random.default_rng(0), ["clip,media,labels,split"]
+    (root / "folder").mkdir(parents=True)
+    for number in range(clips):
+        split = "train" if number < 0.6 * clips else "valid" if number < 0.7 * clips else "eval"
+        labels = [name for name in PITCH if draw.random() < 0.45] or ["hum"]
+        labels += ["rare"] if number in (0, clips - 1) else ["never scored"] if number == 1 else []
+        name, sound = f"{number}.{'mp4' if filmed else 'wav'}", _sound(labels, draw)
+        if filmed:
+            _film(root / "folder" / name, sound, labels)
+        else:
+            soundfile.write(root / "folder" / name, sound, RATE)
+        rows.append(f"c{number},{name},{';'.join(labels)},{split}")
+    (root / "folder" / "manifest.csv").write_text("\n".join(rows))
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch) -> Places:
+    """This checkout with a build folder, a cache and media of its own."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    for name in ("avlib", "book", "notebooks", "data", "_config.yml", "constraints.txt"):
+        (root / name).symlink_to(CHECKOUT / name)
+    for name in ("AVLIB_OUT", "AVLIB_VARIANT", "AVLIB_INPUTS"):  # a worker sets them; to be gone after the test
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("AVLIB_DATA", str(tmp_path / "media"))
+    monkeypatch.setenv("AVLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    return Places(root)
+
+
+@pytest.mark.parametrize(("clips", "filmed"), [(10, False), (24, True)], ids=["ten sounds", "films"])
+def test_every_chapter_runs_on_a_folder_of_media(clips, filmed, places, tmp_path, capsys):
+    _folder(tmp_path / "media", clips, filmed)
+    failed = main(["--profile", "smoke", "--dataset", "folder", "--jobs", "1"], places)
+    assert not failed, capsys.readouterr().err
+    records = {path.name: json.loads(path.read_text()) for path in places.build.glob("results/smoke/*@folder.json")}
+    sounds = {f"{name}@folder.json" for name in ("01_listening_and_looking", "02_models_that_tag",
+                                                  "03_breaking_a_model", "04_one_noise")}  # fmt: skip
+    assert records.keys() == sounds | ({"02b_first_eye@folder.json"} if filmed else set())
+    for name, record in records.items():
+        for key, entry in record["values"].items():
+            assert np.isfinite(entry["value"]), f"{name}: {key} = {entry['value']}"
