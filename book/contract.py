@@ -2,11 +2,13 @@
 
 python -m book.contract              # all notebooks; or the paths of some; exit status 1 when anything is listed
 
-A notebook begins with ``# Title`` and, before its parameters, the words **You will learn**, **Time** and **Before you
-start**.  Then come the cell tagged ``parameters`` (annotated literals, a comment on each), the cell that calls
-``begin("its_own_name", globals())``, the body, ``## Takeaways``, ``## Exercises`` and, last, the cell that calls
-``run.finish()``.  An exercise is a heading ``### Exercise 1 …`` that asks for a prediction, with its solution below it
-behind a toggle: an executed code cell tagged ``hide-cell``, or a ``{dropdown}`` / ``:class: dropdown`` in the text.
+A notebook begins with ``# Title`` and, before its parameters, the words **You will learn**, **Time** (to read, counted
+in words, and to run) and **Before you start**.  Then come the cell tagged ``parameters`` (annotated literals, a comment
+on each), the cell that imports all there is to import and calls ``begin("its_own_name", globals())``, folded on the
+page, the body, ``## Takeaways``, ``## Exercises`` and, last, the cell that calls ``run.finish()``.  An exercise is a
+heading ``### Exercise 1: …`` whose question says its level first (*Check*, *Build* or *Question*), with its answer
+below it behind a toggle: an executed code cell tagged ``hide-cell``, or a ``{dropdown}`` in the text.  In one of them
+at least, a *Build*, the reader writes the heart of the chapter, and a cell says whether it is right.
 """
 
 import ast
@@ -24,6 +26,9 @@ from book.places import Places
 from book.plan import declared, plan
 
 LONGEST, MEDIAN, WORDS_PER_LINE = 30, 6, 8
+WORDS_A_MINUTE, ABOUT = 200, 0.25  # of reading, and how far the stated time may be off
+TIME = re.compile(r"\*\*Time\*\* – (?:about )?(\d+) minutes to read")
+LEVEL = re.compile(r"(?m)^### Exercise \d+: .+\n\s*\*(Check|Build|Question)\*")
 ABSOLUTE = re.compile(r"(?<![\w./:-])/(?:home|Users|root|work|tmp|mnt|opt|var|private|usr|data)/[\w.]|\b[A-Z]:\\\w")
 OPENING = ("You will learn", "Time", "Before you start")
 
@@ -31,7 +36,7 @@ OPENING = ("You will learn", "Time", "Before you start")
 def problems(path: Path) -> list[str]:
     """One line for each part of the contract that the notebook at `path` breaks."""
     notebook = nbformat.read(path, as_version=4)
-    parts = (_opening, _parameters, _length, _execution, _figures, _closing, _cleanliness)
+    parts = (_opening, _parameters, _length, _reading, _execution, _figures, _closing, _levels, _cleanliness)
     return [f"{path.name}: {problem}" for part in parts for problem in part(path.stem, notebook.cells)] + [
         f"{path.name}: papermill left its metadata; execute it with python -m book.refresh"
         for metadata in [notebook.metadata, *(cell.metadata for cell in notebook.cells)]
@@ -72,6 +77,11 @@ def _opening(name: str, cells: list[Any]) -> list[str]:
         found.append("the first code cell must be tagged 'parameters'")
     if len(code) < 2 or f'begin("{name}", globals())' not in code[1].source:
         found.append(f'the second code cell must call begin("{name}", globals())')
+    elif not _tagged(code[1], "hide-input"):
+        found.append("the second code cell must be tagged hide-input: it is no idea of the chapter")
+    for cell in code[2:]:
+        if imported := re.search(r"^(?:import|from) .+", cell.source, re.MULTILINE):
+            found.append(f"an import outside the second code cell: {imported[0]}")
     return found
 
 
@@ -109,6 +119,23 @@ def _length(name: str, cells: list[Any]) -> list[str]:
     if words < WORDS_PER_LINE * sum(lengths):
         found.append(f"{words} words of prose on {sum(lengths)} lines of code; {WORDS_PER_LINE} a line are needed")
     return found
+
+
+def _reading(name: str, cells: list[Any]) -> list[str]:
+    words = sum(len(text.split()) for cell in cells for text in _read(cell))
+    needed = words / WORDS_A_MINUTE
+    stated = TIME.search(cells[0].source) if cells else None
+    if stated and abs(int(stated[1]) - needed) <= max(1, ABOUT * needed):
+        return []
+    return [f"its {words} words take {needed:.0f} minutes: **Time** – {needed:.0f} minutes to read; …"]
+
+
+def _read(cell: Any) -> list[str]:
+    """What a reader reads: prose, and the prose that a run says."""
+    if cell.cell_type == "markdown":
+        return [cell.source]
+    shown = [output.get("data", {}) for output in cell.get("outputs", [])]
+    return [data["text/markdown"] for data in shown if "text/markdown" in data and "text/html" not in data]
 
 
 def _execution(name: str, cells: list[Any]) -> list[str]:
@@ -180,6 +207,17 @@ def _closing(name: str, cells: list[Any]) -> list[str]:
     code = _code(cells)
     if not code or "run.finish(" not in code[-1].source or not _tagged(code[-1], "nbval-ignore-output"):
         found.append("the last code cell must call run.finish() and be tagged nbval-ignore-output")
+    return found
+
+
+def _levels(name: str, cells: list[Any]) -> list[str]:
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    levels, count = LEVEL.findall(prose), prose.count("\n### Exercise ") + prose.startswith("### Exercise ")
+    found = []
+    if len(levels) < count:
+        found.append(f"{count - len(levels)} exercises do not begin with their level: *Check*, *Build* or *Question*")
+    if "Build" not in levels or not any("verdict(" in cell.source for cell in _code(cells)):
+        found.append("no *Build* exercise with a cell that says whether the reader's code is right (verdict)")
     return found
 
 

@@ -13,7 +13,7 @@ from book.plan import plan, profiles
 
 NOTEBOOKS = sorted(Places().notebooks.glob("[!.]*.ipynb"))
 PROSE = "word " * 60
-EXERCISE = "### Exercise {}\n\nSay first what you expect. " + PROSE
+EXERCISE = "### Exercise {}: {}\n\n*{}* Say first what you expect. " + PROSE
 FIGURE = {
     "mystnb": {
         "figure": {"caption": "Loss against the number of steps.", "name": "fig-loss"},
@@ -34,21 +34,25 @@ def _good() -> nbformat.NotebookNode:
     """A notebook that keeps the contract."""
     code = [
         new_code_cell('profile: str = "smoke"  # the size', metadata={"tags": ["parameters"]}),
-        new_code_cell('from avlib.notebook import begin\n\nrun = begin("10_good", globals())'),
+        new_code_cell(
+            'from avlib.notebook import begin\n\nrun = begin("10_good", globals())', metadata={"tags": ["hide-input"]}
+        ),
         new_code_cell('run.figure("loss", draw())', metadata=copy.deepcopy(FIGURE), outputs=_image()),
+        new_code_cell("verdict(mine, right, cases)"),
         new_code_cell("1 + 1", metadata={"tags": ["hide-cell"]}),
         new_code_cell("run.finish()", metadata={"tags": ["nbval-ignore-output"]}),
     ]
     for count, cell in enumerate(code, 1):
         cell.execution_count = count
     text = [
-        "# Good\n\n**You will learn** …\n\n**Time** …\n\n**Before you start** …\n\n" + PROSE,
+        "# Good\n\n**You will learn** …\n\n**Time** – 2 minutes to read; none to run.\n\n**Before you start** …\n\n"
+        + PROSE,
         "## Takeaways\n\n" + PROSE,
-        "## Exercises\n\n" + EXERCISE.format(1),
-        EXERCISE.format(2) + "\n\n:::{dropdown} Solution\nIt follows.\n:::",
+        "## Exercises\n\n" + EXERCISE.format(1, "add", "Build"),
+        EXERCISE.format(2, "think", "Question") + "\n\n:::{dropdown} Solution\nIt follows.\n:::",
     ]
     opening, takeaways, first, second = map(new_markdown_cell, text)
-    return new_notebook(cells=[opening, *code[:3], takeaways, first, code[3], second, code[4]])
+    return new_notebook(cells=[opening, *code[:3], takeaways, first, *code[3:5], second, code[5]])
 
 
 def _told(notebook: nbformat.NotebookNode, folder: Path) -> list[str]:
@@ -83,37 +87,51 @@ def test_a_good_notebook_is_let_through(tmp_path):
     assert not _told(_good(), tmp_path)
 
 
-# Cells of the good notebook: 0 opening, 1 parameters, 2 begin, 3 figure, 4 takeaways, 5 exercise 1, 6 its solution,
-# 7 exercise 2 with its solution, 8 finish.
+# Cells of the good notebook: 0 opening, 1 parameters, 2 begin, 3 figure, 4 takeaways, 5 exercise 1, 6 its check, 7 its
+# solution, 8 exercise 2 with its solution, 9 finish.
 BREACHES = {
     "never executed": (3, {"execution_count": None}, "never executed"),
     "executed out of order": (3, {"execution_count": 7}, "top to bottom"),
     "error": (3, {"outputs": [new_output("error", ename="E", evalue="no", traceback=[])]}, "error is committed"),
     "stderr": (3, {"outputs": [new_output("stream", name="stderr", text="Warning")]}, "warning is committed"),
     "path in an output": (3, {"outputs": [new_output("stream", name="stdout", text="/home/me/x")]}, "path of one mach"),
-    "path in the code": (6, {"source": 'open("/tmp/x")'}, "path of one machine"),
-    "magic": (6, {"source": "%matplotlib inline"}, "magic"),
+    "path in the code": (7, {"source": 'open("/tmp/x")'}, "path of one machine"),
+    "magic": (7, {"source": "%matplotlib inline"}, "magic"),
     "no title": (0, {"source": "Good"}, "'# Title'"),
     "no time": (0, {"source": "# Good\n\nYou will learn, Before you start " + PROSE}, "'Time' is missing"),
     "no parameters": (1, {"metadata": {}}, "0 cells are tagged"),
+    "no time to read": (
+        0,
+        {"source": "# Good\n\nYou will learn, **Time** – a day, Before you start " + PROSE},
+        "minutes to",
+    ),
+    "another time to read": (0, {"source": "# Good\n\n**Time** – 9 minutes to read " + PROSE}, "words take"),
+    "begin on the page": (2, {"metadata": {}}, "must be tagged hide-input"),
+    "import later": (3, {"source": "import math"}, "an import outside"),
+    "no level": (
+        8,
+        {"source": "### Exercise 2: think\n\nSay. :::{dropdown} Solution\n:::"},
+        "1 exercises do not begin",
+    ),
+    "nothing to build": (6, {"source": "1"}, "no *Build* exercise"),
     "no annotation": (1, {"source": 'profile = "smoke"  # size'}, "not an annotated literal"),
     "no literal": (1, {"source": "seed: int = 1 + 1  # seed"}, "not a literal"),
     "no comment": (1, {"source": 'profile: str = "smoke"'}, "no comment"),
     "unknown parameter": (1, {"source": "epsilom: float = 1  # radius"}, "epsilom is unknown"),
     "no begin": (2, {"source": "import avlib"}, "must call begin"),
     "another's name": (2, {"source": 'run = begin("11_other", globals())'}, "must call begin"),
-    "long cell": (6, {"source": "x = 1\n" * 31}, "a cell of 31 lines"),
+    "long cell": (7, {"source": "x = 1\n" * 31}, "a cell of 31 lines"),
     "no caption": (3, {"metadata": {"mystnb": {"image": FIGURE["mystnb"]["image"]}}}, "no caption"),
     "no name": (3, {"metadata": {"mystnb": {"image": FIGURE["mystnb"]["image"]}}}, "no caption and name 'fig-"),
     "a table without a caption": (3, {"outputs": [_table()]}, "no caption and name 'tab-"),
     "no alt text": (3, {"metadata": {"mystnb": {"figure": FIGURE["mystnb"]["figure"]}}}, "no words in place"),
     "two figures": (3, {"outputs": _image() * 2}, "two figures in one cell"),
     "no takeaways": (4, {"source": PROSE}, "'## Takeaways'"),
-    "one exercise": (7, {"source": PROSE}, "1 exercises"),
-    "no solution": (6, {"metadata": {}}, "no solution behind a toggle"),
-    "no finish": (8, {"source": "1"}, "must call run.finish()"),
-    "finish compared": (8, {"metadata": {}}, "tagged nbval-ignore-output"),
-    "papermill": (6, {"metadata": {"tags": ["hide-cell"], "papermill": {"duration": 1}}}, "papermill left"),
+    "one exercise": (8, {"source": PROSE}, "1 exercises"),
+    "no solution": (7, {"metadata": {}}, "no solution behind a toggle"),
+    "no finish": (9, {"source": "1"}, "must call run.finish()"),
+    "finish compared": (9, {"metadata": {}}, "tagged nbval-ignore-output"),
+    "papermill": (7, {"metadata": {"tags": ["hide-cell"], "papermill": {"duration": 1}}}, "papermill left"),
 }
 
 
