@@ -1,4 +1,4 @@
-"""A reader's function is right when it gives what the library's gives, and is told what is wrong, not how to mend it."""
+"""A reader's function is right when it gives what the library's gives; if not, it is told what is wrong."""
 
 import numpy as np
 import pytest
