@@ -107,7 +107,7 @@ def _found(data: AVData, c: int) -> Example | None:
             i = int(np.where(labels[:, c], labels.sum(axis=1), np.inf).argmin())
             beside = [name for k, name in enumerate(data.classes) if labels[i, k] and k != c]
             train, scored = (int((one.labels[:, c] > 0.5).sum()) for one in (data.train, data.eval))
-            told = f"{train} clips to train on, {scored} to score on"
+            told = f"{train} of {len(data.train)} clips to train on, {scored} of {len(data.eval)} to score on"
             return Example(
                 data.classes[c], split.media(i), told + (f"; here with {', '.join(beside)}" if beside else "")
             )

@@ -205,6 +205,6 @@ def dial_matrix(measured: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     ]
     axis.set_xticks(range(changes.shape[1]), [str(n) for n in numbers])
     axis.set_yticks(range(len(changes)), labels, fontsize="small")
-    axis.set(xlabel="measurement of the dial with that number", ylabel="dial turned")
+    axis.set(xlabel="measurement, same numbers", ylabel="dial turned")
     axis.spines[:].set_visible(False)
     return figure, changes
