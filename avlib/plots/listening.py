@@ -199,11 +199,9 @@ def dial_matrix(measured: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     for (row, column), value in np.ndenumerate(changes.to_numpy()):
         ink = "white" if abs(value) > 0.6 * limit else "black"
         axis.text(column, row, f"{value:+.2f}", ha="center", va="center", color=ink, fontsize="small")
-    numbers = range(1, len(changes) + 1)
-    labels = [
-        f"{n}  {textwrap.fill(name.replace('_', ' '), 16)}" for n, name in zip(numbers, changes.index, strict=True)
-    ]
-    axis.set_xticks(range(changes.shape[1]), [str(n) for n in numbers])
+    numbers = {name: str(n) for n, name in enumerate(changes.columns, start=1)}
+    labels = [f"{numbers[name]}  {textwrap.fill(name.replace('_', ' '), 16)}" for name in changes.index]
+    axis.set_xticks(range(changes.shape[1]), list(numbers.values()))
     axis.set_yticks(range(len(changes)), labels, fontsize="small")
     axis.set(xlabel="measurement, same numbers", ylabel="dial turned")
     axis.spines[:].set_visible(False)

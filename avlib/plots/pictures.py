@@ -34,7 +34,7 @@ def filmstrips(pixels: Tensor, delta: Tensor, gain: float, shown: int = 8) -> tu
 def thumbnail(frames: Tensor, levels: Tensor) -> NDArray[np.float64]:
     """A clip as a small image (H, W, 3) in [0, 1]: four of its `frames` (M, 3, H′, W′), if any, above `levels` (T, F).
 
-    Of each quarter of the film that frame is shown which differs most from the mean of all.
+    Of each quarter of the film that frame is shown which differs most from the median, which is what stands still.
 
     >>> thumbnail(torch.rand(10, 3, 16, 16), torch.rand(100, 64)).shape
     (96, 128, 3)
@@ -50,7 +50,7 @@ def thumbnail(frames: Tensor, levels: Tensor) -> NDArray[np.float64]:
     if not len(frames):
         return drawn
     small = F.interpolate(frames.double(), size=(SIDE, SIDE), mode="area")
-    away = (small - small.mean(dim=0)).square().mean(dim=(1, 2, 3))
+    away = (small - small.median(dim=0).values).square().mean(dim=(1, 2, 3))
     small = torch.stack([part[far.argmax()] for part, far in zip(_quarters(small), _quarters(away), strict=True)])
     return np.concatenate([torch.cat(list(small), dim=2).permute(1, 2, 0).numpy().clip(0, 1), drawn])
 

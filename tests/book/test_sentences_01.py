@@ -322,7 +322,7 @@ def halves(change, positives=4):
 
 
 def test_a_halved_class_may_rise_fall_or_stay():
-    auc, ap = "AUC 0.500 → 0.{} in the mean of 200 halves: it {}", "AP 0.500 → 0.{} in the mean of 200 halves: it {}"
+    auc, ap = "AUC 0.500 → 0.{} in the mean of 400 halves: it {}", "AP 0.500 → 0.{} in the mean of 200 halves: it {}"
     said = halves({"AUC": 0.1, "AP": -0.1})
     assert re.search(auc.format("(60|59)[0-9]", "rises"), said)
     assert re.search(ap.format("(40|39)[0-9]", "falls"), said)
