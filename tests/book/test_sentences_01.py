@@ -131,6 +131,8 @@ def test_the_longer_tail_is_named_whichever_it_is():
     assert "in training from 1 (frog) to 90 (siren)" in counts([90, 9, 1], [3, 3, 3])
     assert "no clip in eval" in counts([3, 3, 3], [3, 3, 0])
     assert "no clip in eval" not in counts([3, 3, 3], [3, 3, 1])
+    assert "none in training: they are scored, and cannot be learnt" in counts([3, 3, 0], [3, 3, 1])
+    assert "none in training" not in counts([3, 3, 1], [3, 3, 0])
     implied = counts([3, 3, 3], [9, 4, 3], implications=(("bell", "siren"),))
     assert "Without the classes that others imply, eval runs from 3 to 4." in implied
     assert "imply" not in counts([3, 3, 3], [9, 4, 3])
@@ -281,8 +283,9 @@ def test_the_learning_curve_takes_equal_steps(clips, recipe):
         asked.append((len(part.train), recipe))
         return None, None
 
+    given = data(BOTH, train=[[1, 0]] * clips)
     names = executed(
-        "cell-30", data=data(BOTH, train=[[1, 0]] * clips), recipe=recipe, seed=0, seeds=1, trained=trained, factory=None,
+        "cell-30", data=given, recipe=recipe, seed=0, seeds=1, trained=trained, factory=None,
         replace=lambda one, **new: replace(one, **new) if isinstance(one, Recipe) else Some(**{**vars(one), **new}),
         predict=lambda *_: torch.zeros(2, 2), bootstrap=lambda *_, **options: ABOVE, chance=0.2,
     )  # fmt: skip
@@ -320,7 +323,7 @@ def constant(scores, labels):
 
 def test_a_constant_moves_what_compares_classes():
     assert "0.00 → 0.50. That compares classes" in constant([[1.0, 0.0], [0.0, 1.0]], BOTH)
-    assert "no clip has another class on top" in constant([[1.0, 0.0], [0.5, 0.0]], BOTH)
+    assert "here the share stays" in constant([[1.0, 0.0], [0.5, 0.0]], BOTH)
     assert "not at all" in constant([[1.0, 0.0], [0.0, 1.0]], BOTH)
     assert "rounding has made unequal scores equal" in constant([[2e-8, 0.0], [1e-8, 1.0]], BOTH)
 

@@ -59,7 +59,8 @@ def generated():
     return load("synthav", classes=4, clips=(2, 1, 3))
 
 
-def test_a_generated_class_is_alone_heard_and_seen(generated, monkeypatch):
+@pytest.mark.parametrize("seed", range(4))
+def test_a_generated_class_is_alone_heard_and_seen(generated, monkeypatch, seed):
     rendered = []
 
     def render(scenery, split, i):
@@ -69,7 +70,7 @@ def test_a_generated_class_is_alone_heard_and_seen(generated, monkeypatch):
 
     real = palette.render
     monkeypatch.setattr(palette, "render", render)
-    found = palette.palette(generated)
+    found = palette.palette(generated, seed)
     assert [example.name for example in found] == list(generated.classes)
     for c, [plan] in enumerate(rendered):
         assert plan.label == c
