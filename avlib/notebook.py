@@ -192,8 +192,17 @@ class Run:
         display({"text/html": styled.to_html(), "text/markdown": _piped(frame, formats)}, raw=True)
 
     @spent("drawing")
-    def listen(self, key: str, clips: Mapping[str, Tensor], rate: int) -> None:
-        """Show a player for each waveform (samples,); all share one gain, so that loudness can be compared."""
+    def listen(
+        self,
+        key: str,
+        clips: Mapping[str, Tensor],
+        rate: int,
+        pictures: Mapping[str, tuple[np.ndarray, str]] | None = None,
+    ) -> None:
+        """Show a player for each waveform (samples,); all share one gain, so that loudness can be compared.
+
+        `pictures` maps labels to an image (H, W, 3) in [0, 1], which stands above its player, and a line of words.
+        """
         loudest = max(float(wave.abs().max()) for wave in clips.values())
         items = []
         for number, (label, wave) in enumerate(clips.items(), start=1):  # two labels may differ by a comma alone
@@ -201,11 +210,20 @@ class Run:
             with atomic(self.media_folder / self.page / name) as part:
                 soundfile.write(part, (wave / max(loudest, 1e-9) * 0.9).cpu().numpy(), rate, subtype="PCM_16")
             source, spoken = f"media/{self.page}/{name}", html.escape(text.clean(label))
+            shown, words = "", text.html(label)
+            if pictures:
+                image, told = pictures[label]
+                with atomic(self.media_folder / self.page / name.replace(".wav", ".png")) as part:
+                    plt.imsave(part, image, format="png")
+                shown = (f'<img src="{source.replace(".wav", ".png")}" alt="{spoken}: {html.escape(text.clean(told))}" '
+                         'loading="lazy" style="width:100%;max-width:16rem;image-rendering:pixelated">')  # fmt: skip
+                words = f"<strong>{words}</strong><br>{text.html(told)}"
             items.append(
-                f'<figure class="player"><figcaption>{text.html(label)}</figcaption>'
+                f'<figure class="player">{shown}<figcaption>{words}</figcaption>'
                 f'<audio controls preload="none" src="{source}" aria-label="{spoken}"></audio></figure>'
             )
-        display(HTML(f'<div class="players">{"".join(items)}</div>'))
+        kind = "players pictured" if pictures else "players"
+        display(HTML(f'<div class="{kind}">{"".join(items)}</div>'))
 
     def results(self, page: str) -> dict[str, dict[str, Any]]:
         """The numbers of another page of this profile, as its `result` kept them: {key: {"value": …, …}}.

@@ -327,6 +327,17 @@ def test_players_with_nearly_equal_labels_have_sounds_of_their_own(run, shown, t
     assert levels == pytest.approx([0.225, 0.45, 0.9], abs=1e-3)
 
 
+def test_a_player_may_have_a_picture_and_words(run, shown, tmp_path):
+    image = np.zeros((2, 4, 3))
+    image[0, 3] = [1, 0, 0]
+    run.listen("palette", {"Siren": torch.ones(160)}, 16000, {"Siren": (image, 'a <tone> of "450" Hz')})
+    html = shown[0][0].data
+    source = "media/03_breaking@synthav/palette-1-siren.png"
+    assert f'<img src="{source}" alt="Siren: a &lt;tone&gt; of &quot;450&quot; Hz"' in html
+    assert '<strong>Siren</strong><br>a &lt;tone&gt; of "450" Hz</figcaption>' in html
+    assert np.allclose(plt.imread(tmp_path / "media" / "smoke" / source.removeprefix("media/"))[..., :3], image)
+
+
 def test_a_label_is_text(run, shown):
     run.listen("pgd", {'ε < "1"': torch.ones(160)}, 16000)
     assert 'aria-label="ε &lt; &quot;1&quot;"' in shown[0][0].data

@@ -29,6 +29,21 @@ TONES = 4  # steps of red, green and blue each, in a colour histogram
 STRENGTH = 0.02  # inverse penalty of the probes: a few hundred numbers from about a thousand clips
 
 
+def enough(data: AVData) -> None:
+    """Refuse a data set on which nothing can be learnt or scored.
+
+    Raises
+    ------
+    AvlibError
+        With fewer than four clips to train on, or without a class that some clips of eval carry and others do not.
+    """
+    if len(data.train) < 4:
+        raise AvlibError(f"{data.name} has {len(data.train)} clips to train on: at least 4 are needed")
+    if np.isnan(chance_map(data.eval.labels > 0.5)):
+        raise AvlibError(f"{data.name}: no class has clips with and without it among the {len(data.eval)} of the eval "
+                         "split, so nothing can be scored: give it more clips")  # fmt: skip
+
+
 def shortcuts(data: AVData) -> pd.DataFrame:
     """Macro mAP on the eval split of probes that should stay near chance, one row a shortcut.
 

@@ -1,5 +1,6 @@
 """Figures of the chapter on listening and looking."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullLocator, ScalarFormatter
 from sklearn.metrics import precision_recall_curve, roc_curve
 from torch import Tensor
 
@@ -19,38 +20,53 @@ from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS
 
 
 def class_counts(train: Tensor, evaluation: Tensor, classes: Sequence[str]) -> tuple[Figure, pd.DataFrame]:
-    """Positives of each class in the training and the eval split, the most frequent in training first."""
+    """Positives of each class in the training and the eval split, the most frequent in training first.
+
+    The scale is logarithmic from 1 on, so that a class without a clip has its place too.
+    """
     drawn = pd.DataFrame({"class": classes, "train": train.numpy(), "eval": evaluation.numpy()})
     drawn = drawn.sort_values(["train", "class"], ascending=[False, True], ignore_index=True)
     figure, axis = plt.subplots(figsize=(7.2, 1.4 + 0.17 * len(classes)))
     places = np.arange(len(drawn))
+    axis.hlines(
+        places, drawn[["train", "eval"]].min(axis=1), drawn[["train", "eval"]].max(axis=1), color=INK, linewidth=1
+    )
     for split, colour, marker in zip(("train", "eval"), COLOURS, MARKERS, strict=False):
         axis.plot(drawn[split], places, linestyle="", marker=marker, color=colour, label=split)
-    axis.set(yticks=places, yticklabels=drawn["class"], xscale="log", xlabel="clips that carry the label")
+    axis.set(yticks=places, yticklabels=drawn["class"], xlabel="clips that carry the label")
+    least, most = drawn[["train", "eval"]].to_numpy().min(), drawn[["train", "eval"]].to_numpy().max()
+    ticks = [0, *(digit * 10**zeros for zeros in range(7) for digit in (1, 2, 5))]
+    axis.set_xscale("symlog", linthresh=1)
+    axis.set_xticks([tick for tick in ticks if least * 0.8 <= tick <= most * 1.2])
     axis.xaxis.set_major_formatter(ScalarFormatter())
-    axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.set_xticks([10, 20, 50, 100, 200, 500, 1000])
-    axis.set_xlim(drawn[["train", "eval"]].to_numpy().min() * 0.8, drawn[["train", "eval"]].to_numpy().max() * 1.2)
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xlim(least * 0.8 if least else -0.2, most * 1.2)
     axis.tick_params(axis="y", labelsize="small")
     axis.invert_yaxis()
     axis.grid(axis="x")
-    axis.legend(loc="lower right")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return figure, drawn
 
 
 def at_a_glance(clips: Mapping[str, tuple[Media, Tensor]], shown: int = 8) -> tuple[Figure, dict[str, Tensor]]:
-    """For each clip a strip of `shown` frames above its spectrogram (T, F)."""
-    figure, axes = plt.subplots(2, len(clips), figsize=(7.2, 3), height_ratios=(1, 3), squeeze=False)
-    for (title, (media, values)), (top, bottom) in zip(clips.items(), axes.T, strict=True):
+    """For each clip its spectrogram (T, F), and above it, where there are pictures, a strip of `shown` frames."""
+    filmed = any(len(media.frames) for media, _ in clips.values())
+    heights = (1, 3) if filmed else (3,)
+    figure, axes = plt.subplots(
+        len(heights), len(clips), figsize=(7.2, 0.75 * sum(heights)), height_ratios=heights, squeeze=False, sharey="row"
+    )
+    for (title, (media, values)), column in zip(clips.items(), axes.T, strict=True):
         seconds = len(media.waveform) / media.rate
-        picks = torch.linspace(0, len(media.frames) - 1, shown).round().long()
-        strip = torch.cat(list(media.frames[picks]), dim=2).permute(1, 2, 0)  # (H, shown · W, 3)
-        top.imshow(strip.numpy(), aspect="auto", extent=(0, seconds, 0, 1))
-        top.set_axis_off()
-        top.set_title(title, fontsize="small")
-        spectrogram(bottom, values, seconds)
-        bottom.set(xlabel="seconds", yticks=[])
-    axes[1, 0].set(ylabel="mel bin", yticks=[0, 20, 40, 60])
+        column[0].set_title(title, fontsize="small")
+        if filmed:
+            column[0].set_axis_off()
+        if len(media.frames):
+            picks = torch.linspace(0, len(media.frames) - 1, shown).round().long()
+            strip = torch.cat(list(media.frames[picks]), dim=2).permute(1, 2, 0)  # (H, shown · W, 3)
+            column[0].imshow(strip.numpy(), aspect="auto", extent=(0, seconds, 0, 1))
+        spectrogram(column[-1], values, seconds)
+    axes[-1, 0].set(ylabel="mel bin", yticks=[0, 20, 40, 60])
+    figure.supxlabel("seconds", fontsize="medium", color=INK)
     return figure, {title: values for title, (_, values) in clips.items()}
 
 
@@ -62,7 +78,7 @@ def front_end(media: Media, layer: LogMel, z: Tensor) -> tuple[Figure, dict[str,
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 4.4), sharex=True)
     time = np.linspace(0, seconds, len(media.waveform))
     axes[0, 0].plot(time, media.waveform.numpy(), color=COLOURS[0], linestyle="-", marker="", linewidth=0.5)
-    axes[0, 0].set(title="1. waveform", ylabel="amplitude")
+    axes[0, 0].set(title="1. waveform (amplitude)")
     image = spectrogram(axes[0, 1], magnitude, seconds, vmin=float(magnitude.max()) - 80)
     bins = magnitude.shape[1] - 1
     kilohertz = np.arange(0, media.rate / 2000 + 1, 2)
@@ -100,7 +116,7 @@ def metrics_explained(scores: Tensor, truth: Tensor) -> tuple[Figure, dict[str, 
             drawstyle="steps-post" if axis is right else "steps-pre",
         )
         axis.fill_between(x, height, step="post" if axis is right else "pre", alpha=0.2, color=COLOURS[2])
-        axis.set(xlim=(0, 1), ylim=(0, 1.03), title=title)
+        axis.set(xlim=(0, 1), ylim=(0, 1.03), title=title, xticks=[0, 0.5, 1])
     middle.axhline(chance_ap(int(y.sum()), len(y)), color=INK, linestyle=":", linewidth=1)
     right.plot([0, 1], [0, 1], color=INK, linestyle=":", marker="", linewidth=1)
     middle.set(xlabel="recall", ylabel="precision")
@@ -148,17 +164,29 @@ def against_chance(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
 
 
 def learning_curve(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """mAP with interval against the number of training clips; columns clips, value, low, high, chance."""
+    """mAP with interval against the number of training clips; columns clips, steps, value, low, high, chance.
+
+    Rows that were trained with equally many steps are joined by a line; one with another number stands by itself.
+    """
     figure, axis = plt.subplots(figsize=(7.2, 2.8))
-    errors = [table["value"] - table["low"], table["high"] - table["value"]]
-    axis.errorbar(
-        table["clips"], table["value"], errors, color=COLOURS[0], linestyle=LINES[0], marker=MARKERS[0], capsize=3
-    )
+    for number, (steps, rows) in enumerate(table.groupby("steps")):
+        axis.errorbar(
+            rows["clips"] * 1.05**number,  # side by side, where the number of clips is the same
+            rows["value"],
+            [rows["value"] - rows["low"], rows["high"] - rows["value"]],
+            color=COLOURS[number],
+            linestyle=LINES[0] if len(rows) > 1 else "",
+            marker=MARKERS[number],
+            capsize=3,
+            label=f"{steps} steps",
+        )
     axis.axhline(table["chance"].iloc[0], color=INK, linestyle=":")
     axis.annotate(" chance", (1, table["chance"].iloc[0]), xycoords=("axes fraction", "data"), va="center", color=INK)
     axis.set(xscale="log", xlabel="training clips", ylabel="mAP on eval", ylim=(0, 1))
-    axis.set_xticks(table["clips"], [str(n) for n in table["clips"]], minor=False)
+    clips = table["clips"].unique()
+    axis.set_xticks(clips, [str(n) for n in clips], minor=False)
     axis.minorticks_off()
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return figure, table
 
 
@@ -167,17 +195,14 @@ def dial_matrix(measured: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     changes = measured.iloc[1:] - measured.iloc[0]
     figure, axis = plt.subplots(figsize=(7.2, 3.6))
     limit = float(changes.abs().to_numpy().max())
-    image = axis.imshow(changes.to_numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
+    axis.imshow(changes.to_numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
     for (row, column), value in np.ndenumerate(changes.to_numpy()):
         ink = "white" if abs(value) > 0.6 * limit else "black"
         axis.text(column, row, f"{value:+.2f}", ha="center", va="center", color=ink, fontsize="small")
-    axis.set_xticks(
-        range(changes.shape[1]),
-        [c.replace("_", "\n").replace("inform", "inform-\n") for c in changes.columns],
-        fontsize="small",
-    )
-    axis.set_yticks(range(changes.shape[0]), changes.index, fontsize="small")
-    axis.set(xlabel="measurement", ylabel="dial turned")
+    numbers = {name: str(n) for n, name in enumerate(changes.columns, start=1)}
+    labels = [f"{numbers[name]}  {textwrap.fill(name.replace('_', ' '), 16)}" for name in changes.index]
+    axis.set_xticks(range(changes.shape[1]), list(numbers.values()))
+    axis.set_yticks(range(len(changes)), labels, fontsize="small")
+    axis.set(xlabel="measurement, same numbers", ylabel="dial turned")
     axis.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axis, label="change")
     return figure, changes

@@ -32,6 +32,16 @@ def toy(shift=0.0, events=None, implications=()):
     )  # fmt: skip
 
 
+def test_too_few_clips_are_refused_in_one_line():
+    data = toy()
+    probes.enough(dataclasses.replace(data, train=data.train.subset(range(4))))
+    with pytest.raises(AvlibError, match=r"^toy has 3 clips to train on: at least 4 are needed$"):
+        probes.enough(dataclasses.replace(data, train=data.train.subset(range(3))))
+    alike = dataclasses.replace(data.eval, labels=torch.tensor([[1.0, 0.0]]).expand(300, 2))
+    with pytest.raises(AvlibError, match="no class has clips with and without it among the 300 of the eval split"):
+        probes.enough(dataclasses.replace(data, eval=alike))
+
+
 def test_no_shortcut_is_found_in_noise():
     table = probes.shortcuts(toy())
     assert (table.mAP - table.chance).abs().max() < 0.07
