@@ -68,5 +68,8 @@ def _apart(chapter: str, variant: str, known: Known) -> str:
     if not count:
         return f"{shared}, **none** lies beyond that of the other page."
     whole = "all" if count == len(sides) else f"{count}"
-    lists = [f"{word} here: {', '.join(keys)}" for word, keys in (("higher", higher), ("lower", lower)) if keys]
-    return f"{shared}, **{whole}** {'lies' if count == 1 else 'lie'} beyond that of the other page; {'; '.join(lists)}."
+    lists = [f"{word} here: {', '.join(keys)}" for word, keys in (("Higher", higher), ("Lower", lower)) if keys]
+    return (
+        f"{shared}, **{whole}** {'lies' if count == 1 else 'lie'} beyond that of the other page.\n\n"
+        f":::{{dropdown}} Which {'one' if count == 1 else 'ones'}\n{'. '.join(lists)}.\n:::"
+    )

@@ -49,8 +49,8 @@ HEADLINES = {
 class Number(NamedTuple):
     """A result as a run has kept it; the ends of its interval are NaN where it has none.
 
-    >>> f"{Number(0.5, 0.4, 0.61):.1f}", f"{Number(19.46):.1f}", f"{Number(math.nan):.1f}"
-    ('0.5 [0.4, 0.6]', '19.5', '–')
+    >>> f"{Number(-0.5, -0.6, 0.41):.1f}", f"{Number(19.46):.1f}", f"{Number(math.nan):.1f}"
+    ('−0.5 [−0.6,\\xa00.4]', '19.5', '–')
     """
 
     value: float
@@ -60,8 +60,8 @@ class Number(NamedTuple):
     def __format__(self, form: str) -> str:
         if math.isnan(self.value):
             return "–"
-        ends = "" if math.isnan(self.low) else f" [{self.low:{form}}, {self.high:{form}}]"
-        return f"{self.value:{form}}{ends}"
+        ends = "" if math.isnan(self.low) else f" [{self.low:{form}},\N{NO-BREAK SPACE}{self.high:{form}}]"
+        return f"{self.value:{form}}{ends}".replace("-", "−")
 
     @property
     def sign(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from avlib.errors import AvlibError
 from book.check_html import problems
+from book.mend import mend
 from book.places import Page, Places
 from book.stage import stage
 
@@ -36,6 +37,7 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places, student:
     if built.returncode:
         told = re.findall(r".*(?:WARNING|ERROR|error|Error): .*", log.read_text())
         raise AvlibError(f"Jupyter Book refused: {' | '.join(told[:5])}; all of it is in {log}")
+    mend(source / "_build" / "html")
     if dead := problems(source / "_build" / "html"):
         raise AvlibError(f"the built book is broken in {len(dead)} places: {' | '.join(dead[:5])}")
     html = places.html  # replaced only now, so that a refused book leaves the last good one

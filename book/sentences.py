@@ -12,6 +12,7 @@ from book.numbers import Known, number
 
 FIRST, SECOND = "04_one_noise", "04_one_noise-avdigits"  # chapter 4, and the same on recordings
 IN_BALL = 1.01  # ‖δ‖/ε up to which δ has kept its radius; the rest is rounding
+VISIBLE = 0.005  # mAP; a smaller drop is not divided
 LUCK = {1: "which is more than luck", 0: "which may be luck", -1: "which is less than nothing"}
 
 
@@ -32,7 +33,7 @@ def agree(known: Known, found: Mapping[str, bool], says: str) -> str:
         return f"Whether {says} cannot be told: this copy has not computed it."
     if len(found) == 1:
         told = f"On {true[0]} {says}" if true else f"On {false[0]} it is not shown that {says}"
-        return f"{told}; the other page has not computed it, so nobody can say whether it agrees."
+        return f"{told}; the other page has no number for it, so nobody can say whether it agrees."
     if true and false:
         return f"On {true[0]} {says}; on {false[0]} that is not shown. So it need not be so elsewhere."
     return f"On both data sets {says}." if true else f"On neither data set is it shown that {says}."
@@ -47,8 +48,8 @@ def harm(known: Known) -> str:
         if math.isnan(clean + noise + fitted + extra.value):
             continue
         beyond[page] = extra.sign > 0
-        if clean <= fitted:
-            part = "So there is no drop to divide."
+        if clean - fitted < VISIBLE:
+            part = "So there is hardly a drop to divide."
         elif (clean - noise) / (clean - fitted) > 0.5:
             part = "So most of the drop is what *any* noise of this size does."
         else:

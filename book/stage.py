@@ -54,7 +54,7 @@ def stage(pages: list[Page], missing: dict[str, str], places: Places, student: b
     terms = glossary((places.root / "book" / "glossary.md").read_text())
     for page in pages:
         if page.slot in done:
-            shown = explained(_shown(page, places, known, student), terms)
+            shown = _shown(page, places, known, terms, student)
             nbformat.write(told(shown, page), source / f"{page.document}.ipynb")
         else:
             how = f"Run `make book PROFILE={profile} ONLY={page.slot}` and this page is here."
@@ -65,9 +65,9 @@ def stage(pages: list[Page], missing: dict[str, str], places: Places, student: b
     return source
 
 
-def _shown(page: Page, places: Places, known: Known, student: bool) -> nbformat.NotebookNode:
+def _shown(page: Page, places: Places, known: Known, terms: list[str], student: bool) -> nbformat.NotebookNode:
     written, executed = (nbformat.read(one(page), as_version=4) for one in (places.source, places.executed))
-    shown = composed(written, executed, page.parameters)
+    shown = explained(composed(written, executed, page.parameters), terms)
     chapter, _, variant = page.slot.partition("@")
     if variant:
         shown = opened(relabelled(shown, variant), opening(chapter, f"{chapter}-{variant}", known))

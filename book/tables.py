@@ -77,7 +77,7 @@ def _source(record: Mapping[str, Any] | None) -> str:
         return "not computed yet"
     behind = record["provenance"]["parameters"]
     seeds = int(behind.get("seeds", 1))
-    return f"`{behind['profile']}`, {behind['dataset']}, {seeds} training{'s' * (seeds > 1)}"
+    return f"{behind['profile']}, {behind['dataset']}, {seeds} training{'s' * (seeds > 1)}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], rule: str) -> str:

@@ -24,7 +24,7 @@ EVERYDAY = {
 }
 ENTRIES = re.compile(r"(?ms)^:::\{glossary\}\n(.*?)^:::")
 ROLE = re.compile(r"\{term\}`(?:[^`]*<)?([^`>]+)>?`")
-SYMBOLS = "\n\n```{container} notation\n{doc}`Symbols </book/notation>`\n```"
+SYMBOLS = "\n\n```{container} notation\nSymbols: {doc}`notation </book/notation>`\n```"
 # What is no prose: in the order in which they hide each other.
 OTHER = re.compile(
     r"""
