@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from avlib.published import quote
-from book.numbers import Known, number
+from book.numbers import Known, Number, number
 
 FIRST, SECOND = "04_one_noise", "04_one_noise-avdigits"  # chapter 4, and the same on recordings
 IN_BALL = 1.01  # ‖δ‖/ε up to which δ has kept its radius; the rest is rounding
@@ -113,10 +113,12 @@ def kept(known: Known) -> str:
 def answer(known: Known) -> str:
     """What was asked and what came out, in three sentences."""
     asked = "Can something small, added to a sound, make a tagger wrong because it was *chosen*, and not by its size?"
-    if FIRST not in known:
+    beyond = number(known, FIRST, "drop_beyond_noise")
+    if math.isnan(beyond.value):
         return f"{asked} Chapter 4 answers, and is not in this copy of the book yet: `make book ONLY=04` computes it."
     clean, noise, fitted, each = (
-        f"**{number(known, FIRST, f'{kind}_mAP').value:.3f}**" for kind in ("clean", "noise", "universal", "samplewise")
+        f"**{Number(number(known, FIRST, f'{kind}_mAP').value):.3f}**"
+        for kind in ("clean", "noise", "universal", "samplewise")
     )
     came = {
         1: "the choice does harm that its size does not",
@@ -126,7 +128,7 @@ def answer(known: Known) -> str:
     out = (
         f"Here, on {named(known, FIRST)}, the untouched tagger has a mean average precision of {clean}; one random "
         f"noise leaves {noise}, one noise fitted for all clips {fitted}, and one made for each clip {each}: "
-        f"{came[number(known, FIRST, 'drop_beyond_noise').sign]}."
+        f"{came[beyond.sign]}."
     )
     return f"{asked} {out} {_second(known)}"
 

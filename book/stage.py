@@ -84,7 +84,7 @@ def _fill(folder: Path, pages: list[Page], done: dict[str, Facts], known: Known,
     front = next((page for page in pages if page.slot == COVER and page.slot in done), None)
     made = {name: sentence(known) for name, sentence in SENTENCES.items()} | {
         "COVER": cover(nbformat.read(places.executed(front), as_version=4) if front else None),
-        "EXPECTED": tables.expected(pages, known),
+        "EXPECTED": tables.expected(pages, known, places),
         "LESSONS": tables.lessons(pages, done, places),
         "STATISTICS": tables.executed(pages, done),
         "TIMES": tables.times(pages, done),

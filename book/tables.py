@@ -1,17 +1,18 @@
 """Tables of the pages of prose that are made when the book is published: what was executed, and what to expect."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import nbformat
 
-from avlib.claims import committed
 from avlib.clock import KINDS
 from book.fresh import Facts
 from book.numbers import HEADLINES, Known, number
 from book.places import Page, Places
 
 PACE = 200  # words that are read in a minute
+NOTHING: Mapping[str, Any] = {"values": {}}
 
 
 def executed(pages: Sequence[Page], done: Mapping[str, Facts]) -> str:
@@ -59,17 +60,22 @@ def lessons(pages: Sequence[Page], done: Mapping[str, Facts], places: Places) ->
     return table(["chapter", "reading", f"computing, at `{pages[0].profile}`"], rows, ":---|---:|---:")
 
 
-def expected(pages: Sequence[Page], known: Known) -> str:
+def expected(pages: Sequence[Page], known: Known, places: Places) -> str:
     """The headline numbers of each chapter: from the committed evidence where it has them, else from this run."""
     rows = []
     for page in pages:
         name = page.document.removeprefix("notebooks/")
         for key, words in HEADLINES.get(name, {}).items():
-            records = (committed(page.notebook, "synthav"), known.get(name))
-            record = next((one for one in records if one and key in one["values"]), None)
+            records = (_evidence(page.notebook, places), known.get(name, NOTHING))
+            record = next((one for one in records if key in one["values"]), None)
             found = {name: record} if record else {}
             rows.append([name.partition("_")[0], words, f"{number(found, name, key):.3f}", _source(record)])
     return table(["chapter", "number", "expected", "from"], rows, ":---|:---|---:|:---")
+
+
+def _evidence(notebook: str, places: Places) -> Mapping[str, Any]:
+    path = places.root / "data" / "reference" / "full" / f"{notebook}@synthav.json"
+    return json.loads(path.read_text()) if path.exists() else NOTHING
 
 
 def _source(record: Mapping[str, Any] | None) -> str:
