@@ -75,10 +75,19 @@ def linear(known: Known) -> str:
 
 
 def shift(known: Known) -> str:
-    """Whether a class-constant shift explains most of the newly broken clips."""
-    shares = {page: number(known, page, "shift_share_broken").value for page in (FIRST, SECOND)}
-    found = {page: share > 0.5 for page, share in shares.items() if not math.isnan(share)}
-    return agree(known, found, "the shift explains more than half of the newly broken clips")
+    """What share of the newly broken clips a class-constant shift explains, taken before the rest and after it."""
+    told, found = [], {}
+    for page in (FIRST, SECOND):
+        first, last = (number(known, page, f"shift_{order}_broken").value for order in ("first", "last"))
+        if math.isnan(first + last):
+            continue
+        found[page] = min(first, last) > 0.5
+        told.append(
+            f"- {named(known, page)}: a share of **{Number(first):.2f}** where the shift is taken away from the clean "
+            f"clips, and of **{Number(last):.2f}** where all but the shift is."
+        )
+    says = "the shift explains more than half of the newly broken clips, whichever is taken first"
+    return "\n".join([*told, "", agree(known, found, says)])
 
 
 def peeking(known: Known) -> str:
@@ -98,16 +107,23 @@ def length(known: Known) -> str:
 
 
 def kept(known: Known) -> str:
-    """Whether a δ as the released update makes it takes as much as the papers print."""
+    """Whether a δ as the released update makes it takes as much as the papers print, and more than a random one."""
     printed = [
         quote(paper, table, row, "mAP", attack="A", epsilon=0.1) / quote(paper, table, row, "mAP")
         for paper, table, row in (("P1", 2, "all bins"), ("P2", 1, "Audio UniModal"))
     ]
-    left = {page: number(known, page, "kept_released").value for page in (FIRST, SECOND)}
-    found = {page: value <= max(printed) for page, value in left.items() if not math.isnan(value)}
-    shares = " and ".join(f"{value:.2f} on {named(known, page)}" for page, value in left.items() if page in found)
-    told = f"It keeps {shares}; printed are {printed[0]:.2f} and {printed[1]:.2f}. " if found else ""
-    return told + agree(known, found, "a δ of that length takes as large a share of mAP as was printed")
+    left = {page: number(known, page, "kept_released") for page in (FIRST, SECOND)}
+    found = {page: share.value <= max(printed) for page, share in left.items() if not math.isnan(share.value)}
+    shares = " and ".join(f"{left[page].value:.2f} on {named(known, page)}" for page in found)
+    told = [f"It keeps {shares}; printed are {printed[0]:.2f} and {printed[1]:.2f}."] if found else []
+    told.append(agree(known, found, "a δ of that length takes as large a share of mAP as was printed"))
+    random = {page: number(known, page, "kept_random_released") for page in found}
+    less = {page: left[page].high < share.low for page, share in random.items() if not math.isnan(share.value)}
+    if less:
+        shares = " and ".join(f"{random[page].value:.2f} on {named(known, page)}" for page in less)
+        says = "the released δ leaves less than a random one that is as long"
+        told += [f"A *random* δ of that length keeps {shares}.", agree(known, less, says)]
+    return " ".join(told)
 
 
 def answer(known: Known) -> str:
@@ -127,7 +143,7 @@ def answer(known: Known) -> str:
     }
     out = (
         f"Here, on {named(known, FIRST)}, the untouched tagger has a mean average precision of {clean}; one random "
-        f"noise leaves {noise}, one noise fitted for all clips {fitted}, and one made for each clip {each}: "
+        f"noise leaves {noise}, one noise fitted for all clips {fitted}, and one made for each of some clips {each}: "
         f"{came[beyond.sign]}."
     )
     return f"{asked} {out} {_second(known)}"

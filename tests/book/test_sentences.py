@@ -77,7 +77,6 @@ def test_a_theorem_that_fails_is_named(first, second, told):
 @pytest.mark.parametrize(
     ("sentence", "key", "yes", "no", "words"),
     [
-        (shift, "shift_share_broken", 0.6, 0.4, "the shift explains more than half of the newly broken clips"),
         (peeking, "peeking_gain", MORE, SAME, "it takes more mAP than fitting on train does, beyond luck"),
         (peeking, "peeking_gain", MORE, LESS, "it takes more mAP than fitting on train does, beyond luck"),
         (length, "ratio_released", 19.5, IN_BALL, "the released update ends outside of its ball"),
@@ -95,6 +94,42 @@ def test_each_finding_is_told_from_every_side(sentence, key, yes, no, words):
     }
     for text, results in told.items():
         assert text in sentence(results)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [
+        ((0.6, 0.7), (0.9, 0.8), "On both data sets the shift explains more than half"),
+        ((0.65, -0.03), (0.2, 0.1), "On neither data set is it shown that the shift explains more than half"),
+        (
+            (0.6, 0.7),
+            (0.65, -0.03),
+            "On *synthav* the shift explains more than half of the newly broken clips, whichever",
+        ),
+    ],
+)
+def test_the_shift_is_told_in_both_orders(first, last, told):
+    pages = [dict(zip(("shift_first_broken", "shift_last_broken"), both, strict=True)) for both in (first, last)]
+    text = shift(known(*pages))
+    assert told in text
+    assert f"*synthav*: a share of **{first[0]:.2f}**" in text
+    assert f"**{first[1]:.2f}**".replace("-", "−") in text
+    assert "cannot be told" in shift(known({}, {}))
+
+
+@pytest.mark.parametrize(
+    ("released", "random", "told"),
+    [
+        (LESS, MORE, "the released δ leaves less than a random one that is as long; the other page"),
+        (SAME, SAME, "it is not shown that the released δ leaves less than a random one"),
+        (MORE, LESS, "it is not shown that the released δ leaves less than a random one"),
+    ],
+)
+def test_the_released_length_has_its_control(released, random, told):
+    text = kept(known({"kept_released": released, "kept_random_released": random}))
+    assert told in text
+    assert f"A *random* δ of that length keeps {random[0]:.2f} on *synthav*." in text
+    assert "random" not in kept(known({"kept_released": released}))
 
 
 def test_kept_shares_stand_beside_the_printed_ones():
