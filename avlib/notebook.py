@@ -249,7 +249,7 @@ class Run:
         return values
 
     def finish(self, data: Any = None) -> None:
-        """Write the results file, let other pages cite its numbers, and show the provenance of this page."""
+        """Write the results file, whose numbers other pages can cite, and show the provenance of this page."""
         provenance = {
             "notebook": self.notebook,
             "variant": self.variant,
@@ -267,8 +267,6 @@ class Run:
         record = {"provenance": {**provenance, **behind}, "values": self.values, "figures": self.figures}
         with atomic(self.results_folder / f"{self.page}.json") as part:
             part.write_text(json.dumps(record, indent=1, allow_nan=True) + "\n")
-        for key, entry in self.values.items():
-            _glue(key, entry["value"])
         rows = "".join(
             f"<tr><th>{name}</th><td>{text.html(str(value))}</td></tr>" for name, value in provenance.items()
         )
@@ -316,16 +314,6 @@ def _no_mathematics(figure: Figure) -> None:
     for shown in figure.findobj(Text):
         if "$" in shown.get_text() and "\\mathdefault" not in shown.get_text():
             shown.set_parse_math(False)
-
-
-def _glue(name: str, value: object) -> None:
-    """Record `value` for ``{glue:text}`` on other pages, in myst-nb's wire format (importing it costs seconds)."""
-    prefix = "application/papermill.record/"
-    display(
-        {prefix + "text/plain": repr(value)},
-        raw=True,
-        metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
-    )
 
 
 def _columns(data: Any) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 An author writes a heading ``### Exercise 2: title``, the question below it, and the answer as code cells tagged
 ``hide-cell``, which a notebook shows as any other.  In the book they become a numbered box and a folded answer that
-links back to it; in the book for students the answer is an empty cell.
+links back to it; in the book for students the answer is left out.  Code cells between question and answer, in which a
+reader writes and is checked, stay open in both; where there is none, the student's book has an empty one.
 """
 
 import itertools
@@ -38,14 +39,19 @@ def boxed(notebook: nbformat.NotebookNode, page: str, student: bool = False) -> 
     :::{solution-end}
     :::
     """
-    cells, label = [], ""
+    cells: list[nbformat.NotebookNode] = []
+    label, writes = "", False  # of the exercise that is open, and whether it has cells to write in
     for answers, group in itertools.groupby(notebook.cells, key=_answers):
         if answers and label:
-            cells += [new_code_cell(EMPTY)] if student else _folded(list(group), label)
+            empty = [] if writes else [new_code_cell(EMPTY)]
+            cells += empty if student else _folded(list(group), label)
             continue
         for cell in group:
             if cell.cell_type == "markdown":
                 cell.source, label = _boxes(cell.source, page)
+                writes = False
+            else:
+                writes = bool(label)
             cells.append(cell)
     notebook.cells = cells
     return notebook

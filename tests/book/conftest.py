@@ -22,11 +22,13 @@ chapters:
   - file: notebooks/10_first
   - file: notebooks/20_second
   - file: book/statistics
+  - file: book/glossary
+  - file: book/notation
 """
 INTRO = """# A tiny book
 
-The first page found {glue:text}`../notebooks/10_first.ipynb::answer:.1f`,
-the second {glue:text}`../notebooks/20_second.ipynb::answer:.1f`.
+The first page found {result}`10_first::answer:.1f`,
+the second {result}`20_second::answer:.1f`.
 """
 PARAMETERS = """profile: str = "smoke"  # size
 dataset: str = "synthav"  # data set
@@ -36,14 +38,13 @@ epsilon: float = 1.0  # radius
 TINY = """
 import json, os
 from pathlib import Path
-from IPython.display import display
 
 FACTOR = 20
 
 class Run:
     def __init__(self, name, parameters):
         self.page = f"{name}@{os.environ['AVLIB_VARIANT']}"
-        self.read = {}
+        self.read, self.given = {}, parameters
         self.out, self.profile = Path(os.environ["AVLIB_OUT"]), parameters["profile"]
 
     def results(self, page):
@@ -58,10 +59,9 @@ class Run:
         spent = dict.fromkeys(["rendering", "training", "attacks", "scoring", "statistics", "drawing"], 0.0)
         provenance = {"device": "CPU", "used": used, "spent": spent | {"training": 1234.5}}
         results.parent.mkdir(parents=True, exist_ok=True)
-        results.write_text(json.dumps({"values": {"answer": answer}, "provenance": provenance}))
-        prefix = "application/papermill.record/"
-        glue = {"scrapbook": {"name": "answer", "mime_prefix": prefix}}
-        display({prefix + "text/plain": repr(answer)}, raw=True, metadata=glue)
+        provenance["parameters"] = {name: self.given[name] for name in ("profile", "dataset", "epsilon")}
+        results.write_text(json.dumps({"values": {"answer": {"value": answer}}, "provenance": provenance}))
+        print("The answer is", answer)
 """
 
 
@@ -120,10 +120,14 @@ def _write_checkout(root: Path) -> Checkout:
     (root / "book" / "references.bib").write_text("")
     (root / "book" / "intro.md").write_text(INTRO)
     (root / "book" / "_toc.yml").write_text(TOC)
+    (root / "book" / "glossary.md").write_text("# Glossary\n\n:::{glossary}\nclip\n  Some seconds.\n:::\n")
+    (root / "book" / "notation.md").write_text("# Notation\n\nLetters.\n")
     for profile in (root / "book" / "profiles").glob("*.yml"):
         pages = "pages:\n  10_first: {}\n  20_second: {}\n"
         profile.write_text(f"limit: 60\nparameters: {{profile: {profile.stem}}}\n{pages}")
-    (root / "notebooks").mkdir()
+    for folder in ("notebooks", "data"):
+        (root / folder).mkdir()
+    shutil.copy(ROOT / "data" / "published.csv", root / "data")
     checkout = Checkout(Places(root))
     checkout.write("10_first")
     checkout.write("20_second")
@@ -138,6 +142,7 @@ def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.setattr("avlib.provenance.ROOT", root / "avlib")
+    monkeypatch.setattr("avlib.published.FACTS", root / "data")
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_what_nobody_foresaw_in_a_worker_is_one_line(checkout, monkeypatch, capf
     assert "20_second                                    done" in capfd.readouterr().err
 
 
-READS = 'got = run.results("{}")["answer"]'
+READS = 'got = run.results("{}")["answer"]["value"]'
 
 
 def _inputs(checkout, **entries: str) -> list:
@@ -134,7 +134,7 @@ def test_a_page_waits_for_what_it_reads_and_follows_its_results(checkout, capfd)
     checkout.write("10_first", READS.format("20_second"), finish="run.finish(got + 1)")
     pages = _inputs(checkout, **{"10_first": "{inputs: [20_second]}", "20_second": ""})
     execute_all(pages, checkout.places, 2)
-    assert json.loads(checkout.places.results(pages[0]).read_text())["values"] == {"answer": 21.0}
+    assert json.loads(checkout.places.results(pages[0]).read_text())["values"] == {"answer": {"value": 21.0}}
     states = [line.split()[:2] for line in capfd.readouterr().err.splitlines()]
     assert states.index(["20_second", "done"]) < states.index(["10_first", "running"])
 
@@ -149,7 +149,7 @@ def test_a_page_waits_for_what_it_reads_and_follows_its_results(checkout, capfd)
     assert (
         "10_first                                     running   results of 20_second changed" in capfd.readouterr().err
     )
-    assert json.loads(checkout.places.results(pages[0]).read_text())["values"] == {"answer": 8}
+    assert json.loads(checkout.places.results(pages[0]).read_text())["values"] == {"answer": {"value": 8}}
 
 
 def test_a_failed_page_fails_those_that_read_it(checkout):

@@ -74,6 +74,36 @@ def test_a_student_gets_one_cell_to_write_in_and_no_answer():
     assert found[0] == "before"
 
 
+WRITTEN = [
+    new_markdown_cell("### Exercise 1: half\n\n*Build*: halve."),
+    new_code_cell("def half(x): ..."),
+    new_code_cell("verdict(half)"),
+    new_code_cell("x / 2", metadata={"tags": ["hide-cell"]}),
+    new_markdown_cell("### Exercise 2: a third\n\nGuess."),
+    new_code_cell("x / 3", metadata={"tags": ["hide-cell"]}),
+]
+
+
+def built(student):
+    cells = [cell.copy() for cell in WRITTEN]
+    return [cell.source for cell in boxed(new_notebook(cells=cells), "01", student).cells]
+
+
+def test_a_student_writes_where_the_author_left_room_and_elsewhere_in_an_empty_cell():
+    found = built(student=True)
+    assert found[1:3] == ["def half(x): ...", "verdict(half)"]
+    assert found[3].startswith("::::{exercise} A third")
+    assert found[4:] == [EMPTY]
+
+
+def test_cells_to_write_in_stand_between_question_and_answer():
+    found = built(student=False)
+    assert found[1:3] == ["def half(x): ...", "verdict(half)"]
+    assert found[3].startswith(":::{solution-start} 01-exercise-1")
+    assert found[4] == "x / 2"
+    assert EMPTY not in found
+
+
 @pytest.mark.parametrize("student", [False, True])
 def test_a_page_without_exercises_stays_as_it_is(student):
     cells = [new_markdown_cell("# Title"), new_code_cell("1", metadata={"tags": ["hide-cell"]})]

@@ -1,0 +1,84 @@
+"""Numbers of the chapters on other pages, each with its interval, filled in when the book is published.
+
+A page cites a number as ``{result}`04_one_noise-avdigits::clean_mAP:.3f` ``, by the name of the page and the key under
+which its run kept it.  A dash stands for what this copy of the book has not computed.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Known = Mapping[str, Mapping[str, Any]]  # what the results file of each computed page holds, by the page's document
+CITED = re.compile(r"\{result\}`([\w-]+)::(\w+)(?::([^`]+))?`")
+# What a chapter is read for, in words, by the keys of its results.
+HEADLINES = {
+    "01_listening_and_looking": {
+        "mAP": "mAP of the tagger",
+        "chance_mAP": "mAP by chance",
+        "CSN_minus_averages": "mAP that the tagger has beyond averages of the sound",
+        "gain_last_doubling": "mAP gained by the last doubling of the clips",
+    },
+    "02_models_that_tag": {
+        "mAP_CSN": "mAP of CSN",
+        "mAP_CRNN": "mAP of CRNN",
+        "mAP_ResNet": "mAP of ResNet",
+        "mAP_averages": "mAP of averages of the sound",
+        "mAP_CSN_minus_CRNN": "mAP of CSN minus mAP of CRNN",
+    },
+    "02b_first_eye": {
+        "mAP_eye": "mAP of the eye",
+        "mAP_mean": "mAP of eye and ear together",
+        "mAP_mean_minus_ear": "mAP that the eye adds to the ear",
+    },
+    "03_breaking_a_model": {
+        "clean_mAP": "mAP on the victims, untouched",
+        "mAP_half_epsilon_minus_epsilon": "mAP under PGD at half of ε, minus mAP at ε",
+    },
+    "04_one_noise": {
+        "clean_mAP": "mAP, untouched",
+        "noise_mAP": "mAP with one random δ",
+        "universal_mAP": "mAP with one fitted δ",
+        "drop_beyond_noise": "mAP that the fitted δ costs beyond the random one",
+        "universal_broken": "share of broken clips with one fitted δ",
+        "peeking_gain": "mAP that δ takes in addition when it is fitted on the scored clips",
+    },
+}
+
+
+class Number(NamedTuple):
+    """A result as a run has kept it; the ends of its interval are NaN where it has none.
+
+    >>> f"{Number(-0.5, -0.6, 0.41):.1f}", f"{Number(19.46):.1f}", f"{Number(math.nan):.1f}"
+    ('−0.5 [−0.6,\\xa00.4]', '19.5', '–')
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    def __format__(self, form: str) -> str:
+        if math.isnan(self.value):
+            return "–"
+        ends = "" if math.isnan(self.low) else f" [{self.low:{form}},\N{NO-BREAK SPACE}{self.high:{form}}]"
+        return f"{self.value:{form}}{ends}".replace("-", "−")
+
+    @property
+    def sign(self) -> int:
+        """1 when the whole interval is above 0, −1 when it is below, 0 when it holds 0 or is not known."""
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def number(known: Known, page: str, key: str) -> Number:
+    """What `page` has found for `key`: NaN where it has not been computed."""
+    entry = known.get(page, {}).get("values", {}).get(key, {})
+    return Number(*(entry.get(part, math.nan) for part in ("value", "low", "high")))
+
+
+def cited(text: str, known: Known) -> str:
+    """`text` with the numbers that it cites.
+
+    >>> cited("{result}`01::mAP:.2f` and {result}`02::mAP:.2f`", {"01": {"values": {"mAP": {"value": 0.5}}}})
+    '0.50 and –'
+    """
+    return CITED.sub(lambda found: f"{number(known, found[1], found[2]):{found[3] or ''}}", text)
