@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -14,7 +15,7 @@ from torch import Tensor
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, INK, LINES, MARKERS
 
-_BAR = {"color": INK, "linewidth": 4, "linestyle": "-", "marker": "", "solid_capstyle": "butt"}
+_BAR: dict[str, Any] = {"color": INK, "linewidth": 4, "linestyle": "-", "marker": "", "solid_capstyle": "butt"}
 
 
 def reach(shares: Mapping[str, Tensor], hop: float) -> tuple[Figure, pd.DataFrame]:
@@ -36,7 +37,7 @@ def reach(shares: Mapping[str, Tensor], hop: float) -> tuple[Figure, pd.DataFram
     axis.plot((0, end), (0, 1), color=INK, linewidth=1, linestyle=":", marker="", label="all frames alike")
     axis.set(xlabel="seconds from the middle, on either side", ylabel="share of the influence", xlim=(0, end))
     axis.set(ylim=(0, 1))
-    _legend_above(axis, columns=4)
+    _legend_above(figure, axis, columns=4)
     return figure, drawn
 
 
@@ -51,14 +52,14 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.D
     right.set(xlabel="epoch", ylabel="validation mAP", ylim=(0, None))
     for axis in (left, right):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend_above(left)
+    _legend_above(figure, left)
     columns = ["epoch", "train_loss", "valid_mAP"]
     drawn = pd.concat({name: history[columns] for name, history in histories.items()}, names=["model", "row"])
     return figure, drawn.reset_index("model").reset_index(drop=True)
 
 
 def class_differences(table: pd.DataFrame, label: str) -> tuple[Figure, pd.DataFrame]:
-    """One class a line, the largest `value` on top, with `low` … `high`, and what was `published`, NaN where nothing was.
+    """One class a line, the largest `value` on top, with `low` … `high`, and what was `published`, NaN if nothing was.
 
     What is returned has the order of `table`.
     """
@@ -68,7 +69,7 @@ def class_differences(table: pd.DataFrame, label: str) -> tuple[Figure, pd.DataF
     _with_interval(axis, rows, places, COLOURS[0], MARKERS[0], "this run")
     if rows["published"].notna().any():
         axis.plot(rows["published"], places, linestyle="", marker="D", color=COLOURS[1], mfc="none", label="published")
-        _legend_above(axis)
+        _legend_above(figure, axis)
     axis.axvline(0, color=INK, linewidth=1)
     axis.set(yticks=places, yticklabels=rows["class"], xlabel=label, ylim=(len(rows) - 0.5, -0.5))
     axis.tick_params(axis="y", labelsize="small")
@@ -94,11 +95,9 @@ def pooled_by_length(
     axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1], ["0.01", "0.03", "0.1", "0.3", "1"])
     axis.minorticks_off()
     if found:
-        low, middle, high = min(found), median(found), max(found)
-        axis.plot((low, high), (0.03, 0.03), clip_on=False, **_BAR)
-        axis.plot(middle, 0.03, marker="o", markersize=7, color=INK)
-        axis.annotate("events of these clips ", (low, 0.03), ha="right", va="center", fontsize="small")
-    _legend_above(axis, columns=5)
+        axis.plot((min(found), max(found)), (0, 0), clip_on=False, label="events of these clips", **_BAR)
+        axis.plot(median(found), 0, marker="o", markersize=8, color=INK, clip_on=False)
+    _legend_above(figure, axis)
     return figure, answers
 
 
@@ -115,7 +114,7 @@ def poolings(table: pd.DataFrame, whole: float) -> tuple[Figure, pd.DataFrame]:
     axis.annotate("CSN itself", (whole, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
     axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlabel="mAP on the eval split")
     axis.grid(axis="x")
-    axis.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2)
+    _legend_above(figure, axis)
     return figure, table
 
 
@@ -146,7 +145,7 @@ def attention(
         drawn[name] = even
     bottom.axhline(1, color=INK, linewidth=1, linestyle=":")
     bottom.set(xlabel="seconds", ylabel="attention\n(1 = even)", ylim=(0, None))
-    bottom.legend(loc="upper left", bbox_to_anchor=(0, -0.35), ncols=len(weights))
+    _legend_above(figure, bottom)
     return figure, drawn
 
 
@@ -161,9 +160,9 @@ def inside(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         _with_interval(axis, rows, places, colour, marker, str(whose))
     axis.axvline(0, color=INK, linewidth=1)
     axis.set(yticks=range(len(models)), yticklabels=models, ylim=(len(models) - 0.5, -0.5))
-    axis.set(xlabel="share of the weights inside the events of the class, beyond equal weights")
+    axis.set(xlabel="share beyond equal weights")
     axis.grid(axis="x")
-    _legend_above(axis)
+    _legend_above(figure, axis)
     return figure, table
 
 
@@ -172,8 +171,9 @@ def _with_interval(
 ) -> None:
     """Values along x at the heights `places`, with the bars of their intervals."""
     errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-    axis.errorbar(rows["value"], places, xerr=errors, linestyle="", color=colour, marker=marker, capsize=2, label=label)
+    axis.errorbar(rows["value"], places, xerr=errors, linestyle="", color=colour, marker=marker, capsize=2)
+    axis.plot([], [], linestyle="", color=colour, marker=marker, label=label)  # a legend loses the marks of error bars
 
 
-def _legend_above(axis: Axes, columns: int = 3) -> None:
-    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
+def _legend_above(figure: Figure, axis: Axes, columns: int = 3) -> None:
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=columns)
