@@ -39,9 +39,10 @@ def alone(build: Path) -> Iterator[None]:
         yield
 
 
-def _lacking(page: Page, why: Callable[[str], str | None]) -> str | None:
+def _lacking(page: Page, why: Callable[..., str | None]) -> str | None:
     """Why there are no data for `page`, or for a page that it reads; `why` knows it of a data set."""
-    reasons = [_lacking(one, why) for one in page.inputs] + [why(str(page.parameters.get("dataset", "synthav")))]
+    own = why(str(page.parameters.get("dataset", "synthav")), page.needs)
+    reasons = [_lacking(one, why) for one in page.inputs] + [own]
     return next(filter(None, reasons), None)
 
 
@@ -82,9 +83,9 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
         why = functools.cache(missing)  # a data set may be millions of files: they are looked at once
         lacking = {slot: reason for slot, page in everything.items() if (reason := _lacking(page, why))}
         data_state.cache_clear()
+        if asked.dataset and all(page.slot in lacking for page in chosen):
+            raise AvlibError(lacking[chosen[0].slot])
         for page in chosen:
-            if page.slot in lacking and asked.dataset:
-                raise AvlibError(lacking[page.slot])
             if page.slot in lacking:
                 print(f"  {page.slot:<44} left out: {lacking[page.slot]}", file=sys.stderr)
         print(f"Executing profile {asked.profile}, {jobs} pages at a time", file=sys.stderr, flush=True)

@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 class Page:
     """One execution of one notebook, shown at `slot` of the book: ``notebook`` or ``notebook@what is different``.
 
-    `limit` is how many seconds a cell may take; `inputs` are the pages whose results it reads.
+    `limit` is how many seconds a cell may take; `inputs` are the pages whose results it reads, and `needs` what its
+    data set must have besides sound.
     """
 
     slot: str
@@ -21,6 +22,7 @@ class Page:
     parameters: dict[str, Any]
     limit: float
     inputs: tuple["Page", ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

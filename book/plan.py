@@ -59,6 +59,7 @@ def plan(
     listed = yaml.safe_load((places.profiles / f"{profile}.yml").read_text())
     entries = {slot: dict(entry or {}) for slot, entry in listed["pages"].items()}
     reads = {slot: entry.pop("inputs", []) for slot, entry in entries.items()}
+    needs = {slot: tuple(entry.pop("needs", [])) for slot, entry in entries.items()}
     order = _ordered(reads, profile)
     wanted = only.replace(",", " ").split()
     for word in wanted:
@@ -77,7 +78,7 @@ def plan(
     for slot in order:
         if slot in chosen:
             inputs = tuple(pages[one] for one in reads[slot])
-            pages[slot] = _page(slot, entries[slot], listed, changes, inputs, places)
+            pages[slot] = _page(slot, entries[slot], listed, changes, inputs, needs[slot], places)
     for key in overrides or {}:
         if not any(key in page.parameters for page in pages.values()):
             known = sorted(set().union(*(page.parameters for page in pages.values())))
@@ -99,7 +100,7 @@ def _ordered(reads: dict[str, list[str]], profile: str) -> list[str]:
 
 def _page(
     slot: str, own: dict[str, Any], listed: dict[str, Any], changes: dict[str, Any], inputs: tuple[Page, ...],
-    places: Places,
+    needs: tuple[str, ...], places: Places,
 ) -> Page:  # fmt: skip
     notebook, profile = slot.partition("@")[0], listed["parameters"]["profile"]
     if not (places.notebooks / f"{notebook}.ipynb").exists():
@@ -110,7 +111,7 @@ def _page(
     common, mine = ({n: v for n, v in some.items() if n in known} for some in (whole, changes))
     defaults = check({**written, **common}, known, notebook)
     values = check({**written, **common, **own, **mine}, known, notebook)
-    return Page(slot, notebook, variant(values, defaults), profile, values, listed["limit"], inputs)
+    return Page(slot, notebook, variant(values, defaults), profile, values, listed["limit"], inputs, needs)
 
 
 def words(text: str) -> dict[str, str]:

@@ -89,19 +89,21 @@ def _opened(name: str, profile: str, seed: int, knobs: Mapping[str, object]) -> 
     return source(profile=profile, seed=seed, **knobs)
 
 
-def missing(name: str) -> str | None:
-    """Why no chapter can be run on the data set `name` here, and what to do about it; None when one can.
+def missing(name: str, modalities: Sequence[str] = ()) -> str | None:
+    """Why no chapter can be run on the data set `name` with `modalities` here, and what to do; None when one can.
 
-    >>> missing("synthav") is None
+    Nothing is rendered: whether a file of one's own has pictures is asked of the file itself, and of some files only.
+
+    >>> missing("synthav", ["video"]) is None
     True
     """
     try:
-        _source(name)()
+        source = _source(name)()
         if name == "folder":
             importlib.import_module("avlib.data.folder").enough()
+        return next(filter(None, map(source.lacks, modalities)), None)
     except AvlibError as error:
         return str(error)
-    return None
 
 
 def _source(name: str) -> Callable[..., Source]:

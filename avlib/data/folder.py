@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 
 from avlib import text
-from avlib.data.media import frames, sound
+from avlib.data.media import carries, frames, sound
 from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Media
 from avlib.errors import AvlibError
@@ -25,6 +25,7 @@ from avlib.provenance import digest
 COLUMNS = ("clip", "media", "labels")
 OPTIONAL = ("start", "end", "split")
 LEAST = {"train": 4, "valid": 1, "eval": 2}  # clips: with fewer there is nothing to learn from, or to rank
+LOOKED = 64  # files of a split at most that are asked whether they have pictures: a set may be millions
 SHARES = (0.7, 0.8)  # of the media files: training below the first, validation up to the second, evaluation the rest
 
 
@@ -103,6 +104,7 @@ def source(
         front_end=paper64(),
         window=window,
         faults=partial(list, faults),
+        lacks=partial(_lacks, path, dealt),
     )
 
 
@@ -225,6 +227,19 @@ def _splits(path: Path, table: list[Line]) -> dict[str, list[Line]]:
         if not lines:
             raise AvlibError(f"{path} leaves the {split} split empty: list more files, or add a column `split`")
     return dealt
+
+
+def _lacks(path: Path, dealt: dict[str, list[Line]], modality: str) -> str:
+    """The first split none of whose files, as far as they are looked at, has a track of `modality`."""
+    for split, lines in dealt.items():
+        files = sorted({line.media for line in lines})
+        asked = files[:: math.ceil(len(files) / LOOKED)]
+        if not any(carries(file, modality) for file in asked):
+            return (
+                f"{modality} is needed, and there is none in the {len(asked)} files of the {split} split of {path} "
+                "that were looked at"
+            )
+    return ""
 
 
 def _stat(path: Path) -> tuple[int, int, int]:

@@ -130,6 +130,17 @@ def frames(
     return torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2).float() / 255
 
 
+def carries(path: Path, modality: str) -> bool:
+    """Whether `path` has a track of `modality` at all, "audio" or "video"; not when it cannot be opened."""
+    if path.suffix.lower() in SOUND:
+        return modality == "audio"
+    try:
+        with films.pyav().open(str(path)) as film:
+            return bool(getattr(film.streams, modality))
+    except (OSError, RuntimeError, ValueError, EOFError):
+        return False
+
+
 @contextmanager
 def _faults(path: Path, clip: str) -> Iterator[None]:
     """Whatever a decoder says about a bad file becomes a reason."""

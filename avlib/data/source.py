@@ -22,6 +22,10 @@ class Clip:
     events: tuple[Event, ...] | None = None
 
 
+def _nothing(modality: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Source:
     """What a data set says about itself, so that it can be rendered, stored and found again.
@@ -30,7 +34,8 @@ class Source:
     process; a modality that is not asked for may be left empty, and what cannot be read raises `BadMedia`.  Its
     waveform has the rate of `front_end` and the same length for every clip, its frames the same shape.  `window` is
     the number k of video frames in a window.  `key` holds everything besides the code of `modules` that decides the
-    content.  `faults()` lists source files that were left out, as (file, reason).
+    content.  `faults()` lists source files that were left out, as (file, reason).  `lacks(modality)` says why no clip
+    can have it, and is empty where some may.
     """
 
     name: str
@@ -43,3 +48,4 @@ class Source:
     window: int = 1
     implications: tuple[tuple[str, str], ...] = ()
     faults: Callable[[], Sequence[tuple[str, str]]] = field(default=tuple)
+    lacks: Callable[[str], str] = field(default=_nothing)

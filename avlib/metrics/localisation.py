@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from avlib.data.split import AVData, Split
-from avlib.metrics.bootstrap import Interval, bootstrap, paired
+from avlib.metrics.bootstrap import Interval, paired
 from avlib.metrics.tagging import Array, Flags
 
 
@@ -87,7 +87,8 @@ def located(
     """`attention_inside` of each model's weights, in the mean over the pairs of clip and class that count.
 
     `weights` has (N, T′, C) for each training seed of a model.  A table with the columns model, whose, value, low,
-    high; and for each model the paired difference between the attention of the class and of absent classes.
+    high: what the attention of the class, and that of absent classes, puts inside the events beyond equal weights; and
+    for each model the difference of the two.  All are paired over the same draws of clips.
     """
     rows, gains = [], {}
     for name, seeds in weights.items():
@@ -95,10 +96,10 @@ def located(
         found = [attention_inside(each, split.labels, inside) for each in seeds]
         counted = found[0][1]  # a matter of the clips alone
         shares = {whose: torch.stack([share[whose] for share, _ in found]) for whose in found[0][0]}
-        for whose, share in shares.items():
-            mean = bootstrap(share, counted, mean_of_pairs, replicates=replicates)
-            rows.append((name, whose, mean.value, mean.low, mean.high))
-        own, absent = shares["of the class"], shares["of absent classes"]
+        even, own, absent = (shares[whose] for whose in ("equal weights", "of the class", "of absent classes"))
+        for whose, share in (("of the class", own), ("of absent classes", absent)):
+            gain = paired(share, even, counted, mean_of_pairs, replicates=replicates)
+            rows.append((name, whose, gain.value, gain.low, gain.high))
         gains[name] = paired(own, absent, counted, mean_of_pairs, replicates=replicates)
     return pd.DataFrame(rows, columns=["model", "whose", "value", "low", "high"]), gains
 
@@ -106,7 +107,7 @@ def located(
 def shortest_event(split: Split) -> tuple[int, int, list[tuple[float, float]]]:
     """Clip and class of the shortest event that is heard and labelled, and all times (start, end) of that class there.
 
-    Clip 0 and its first label, without times, where the data set has no onsets.
+    The first clip that has a label, without times, where the data set has no onsets.
     """
     heard = [
         (event.offset - event.onset, clip, event.label)
@@ -115,7 +116,8 @@ def shortest_event(split: Split) -> tuple[int, int, list[tuple[float, float]]]:
         if event.heard and split.labels[clip, event.label]
     ]
     if not heard:
-        return 0, int(split.labels[0].argmax()), []
+        clip, label = divmod(int((split.labels > 0.5).flatten().long().argmax()), split.labels.shape[1])
+        return clip, label, []
     _, clip, label = min(heard)
     events = split.events[clip] if split.events else ()
     return clip, label, [(event.onset, event.offset) for event in events if event.label == label and event.heard]

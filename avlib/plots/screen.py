@@ -66,6 +66,7 @@ def _narrow(legend: Any) -> None:
     while legend.get_tightbbox().width > PHONE * legend.get_figure().dpi and legend._ncols > 1:
         legend.set_ncols(legend._ncols - 1)  # which matplotlib notices when the box is made again
         legend._init_legend_box(legend.legend_handles, [words.get_text() for words in legend.get_texts()])
+        legend._legend_box.set_offset(legend._findoffset)  # the new box, which else stays at no place at all
 
 
 def _one_column(figure: Figure, place: Mapping[Axes, SubplotSpec], grid: GridSpecBase) -> None:

@@ -24,13 +24,22 @@ def lines(axis):
     return {line.get_label(): line.get_xydata() for line in axis.lines if not line.get_label().startswith("_")}
 
 
-def test_reach_draws_every_share_at_the_middle_of_its_frame():
+def test_reach_adds_up_the_shares_from_the_middle_outwards():
     shares = {"CSN": torch.tensor([0.5, 0.25, 0.25]), "CRNN": torch.tensor([0.1, 0.8, 0.1])}
     figure, drawn = models.reach(shares, hop=0.5)
-    for name, points in lines(figure.axes[0]).items():
-        assert points[:, 0].tolist() == [0.25, 0.75, 1.25] == drawn["seconds"].tolist()
+    drawn_lines = lines(figure.axes[0])
+    assert drawn_lines.pop("all frames alike").tolist() == [[0, 0], [0.75, 1]]
+    assert drawn["CSN"].tolist() == [0.25, 1.0]
+    assert drawn["CRNN"].tolist() == pytest.approx([0.8, 1.0])
+    for name, points in drawn_lines.items():
+        assert points[:, 0].tolist() == [0.25, 0.75] == drawn["seconds"].tolist()
         assert points[:, 1] == pytest.approx(drawn[name].to_numpy())
-        assert points[:, 1] == pytest.approx(shares[name].numpy())
+
+
+@pytest.mark.parametrize("frames", [4, 5, 100])
+def test_frames_alike_lie_on_the_line_of_frames_alike(frames):
+    _, drawn = models.reach({"even": torch.full((frames,), 1 / frames)}, hop=0.025)
+    assert drawn["even"].to_numpy() == pytest.approx(drawn["seconds"].to_numpy() / (frames * 0.025 / 2))
 
 
 def test_training_curves_show_each_models_own_history():
@@ -50,18 +59,20 @@ def test_training_curves_show_each_models_own_history():
 
 
 @pytest.mark.parametrize("published", [[0.1, np.nan], [np.nan, np.nan]])
-def test_class_differences_put_each_class_on_its_line(published):
+def test_class_differences_put_each_class_on_its_line_the_largest_on_top(published):
     table = pd.DataFrame(
-        {"class": ["a", "b"], "value": [0.1, -0.2], "low": [0.0, -0.3], "high": [0.3, 0.1], "published": published}
+        {"class": ["a", "b"], "value": [-0.2, 0.1], "low": [-0.3, 0.0], "high": [0.1, 0.3], "published": published}
     )
     figure, drawn = models.class_differences(table, "difference")
     (axis,) = figure.axes
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["a", "b"]
+    assert drawn["class"].tolist() == ["a", "b"]  # what is kept has the order of the classes, whoever wins
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["b", "a"]
+    assert axis.yaxis_inverted()
     bars = axis.containers[0]
     assert bars.lines[0].get_xydata().tolist() == [[0.1, 0], [-0.2, 1]]
     ends = [segment[:, 0].tolist() for segment in bars.lines[2][0].get_segments()]
-    assert np.allclose(ends, drawn[["low", "high"]])
-    assert (axis.get_legend() is None) == np.isnan(published).all()
+    assert np.allclose(ends, drawn[["low", "high"]][::-1])
+    assert (not figure.legends) == np.isnan(published).all()
 
 
 def test_pooled_by_length_draws_one_curve_a_pooling():
@@ -70,6 +81,14 @@ def test_pooled_by_length_draws_one_curve_a_pooling():
     curves = lines(figure.axes[0])
     assert tuple(curves) == POOLINGS
     assert all(curves[name][:, 1].tolist() == drawn[name].tolist() for name in POOLINGS)
+
+
+def test_real_events_lie_as_a_bar_at_the_foot():
+    answers = pd.DataFrame({"share": [0.01, 1.0], **dict.fromkeys(POOLINGS, [0.1, 0.9])})
+    figure, _ = models.pooled_by_length(answers, {"event": 0.9}, [0.4, 0.2, 0.9])
+    bar = lines(figure.axes[0])["events of these clips"]
+    assert bar.tolist() == [[0.2, 0], [0.9, 0]]
+    assert figure.axes[0].lines[-1].get_xydata().tolist() == [[0.4, 0]]
 
 
 @pytest.mark.parametrize(("draw", "kind", "item"), [("poolings", "encoding", "pooling"), ("inside", "whose", "model")])
@@ -91,6 +110,8 @@ def test_attention_is_drawn_as_a_multiple_of_even_attention_over_the_frames_own_
     weights = {"CSN": (torch.tensor([0.25, 0.75]), torch.tensor([0.0, 1.0, 2.0]))}
     figure, drawn = models.attention(torch.rand(8, 4), weights, [(0.5, 1.5)], 2.0, "Bell")
     top, bottom = figure.axes
+    for axis in (top, bottom):
+        assert axis.lines[0].get_xdata() == (0.5, 1.5)
     step = bottom.patches[-1]
     assert step.get_data().values.tolist() == [0.5, 1.5] == drawn["CSN"].tolist()
     assert step.get_data().edges.tolist() == [0, 1, 2]
