@@ -11,7 +11,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,7 +36,7 @@ from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
 from avlib.metrics import Interval
 from avlib.parameters import check, variant, written
-from avlib.plots import screen, style
+from avlib.plots import screen, slider, style
 from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
 
 Value = TypeVar("Value")
@@ -194,18 +194,33 @@ class Run:
     @spent("drawing")
     def listen(self, key: str, clips: Mapping[str, Tensor], rate: int) -> None:
         """Show a player for each waveform (samples,); all share one gain, so that loudness can be compared."""
-        loudest = max(float(wave.abs().max()) for wave in clips.values())
         items = []
-        for number, (label, wave) in enumerate(clips.items(), start=1):  # two labels may differ by a comma alone
-            name = f"{key}-{number}-{re.sub('[^a-z0-9]+', '-', label.lower().replace('×', 'x')).strip('-')[:60]}.wav"
-            with atomic(self.media_folder / self.page / name) as part:
-                soundfile.write(part, (wave / max(loudest, 1e-9) * 0.9).cpu().numpy(), rate, subtype="PCM_16")
-            source, spoken = f"media/{self.page}/{name}", html.escape(text.clean(label))
+        for label, source in zip(clips, self._sounds(key, clips, rate), strict=True):
+            spoken = html.escape(text.clean(label))
             items.append(
                 f'<figure class="player"><figcaption>{text.html(label)}</figcaption>'
                 f'<audio controls preload="none" src="{source}" aria-label="{spoken}"></audio></figure>'
             )
         display(HTML(f'<div class="players">{"".join(items)}</div>'))
+
+    @spent("drawing")
+    def slider(
+        self, key: str, states: Sequence[slider.State], rate: int, classes: Sequence[str], labels: Tensor
+    ) -> None:
+        """Show one clip under an attack of several strengths, and a control between them: see `avlib.plots.slider`."""
+        sounds = self._sounds(key, {state.name: state.heard for state in states}, rate)
+        display(HTML(slider.html(states, sounds, classes, labels, f"{self.notebook}-{key}")))
+
+    def _sounds(self, key: str, clips: Mapping[str, Tensor], rate: int) -> list[str]:
+        """Write waveforms beside the page, all with one gain, and give the addresses that the page knows them by."""
+        loudest = max(float(wave.abs().max()) for wave in clips.values())
+        addresses = []
+        for number, (label, wave) in enumerate(clips.items(), start=1):  # two labels may differ by a comma alone
+            name = f"{key}-{number}-{re.sub('[^a-z0-9]+', '-', label.lower().replace('×', 'x')).strip('-')[:60]}.wav"
+            with atomic(self.media_folder / self.page / name) as part:
+                soundfile.write(part, (wave / max(loudest, 1e-9) * 0.9).cpu().numpy(), rate, subtype="PCM_16")
+            addresses.append(f"media/{self.page}/{name}")
+        return addresses
 
     def results(self, page: str) -> dict[str, dict[str, Any]]:
         """The numbers of another page of this profile, as its `result` kept them: {key: {"value": …, …}}.
