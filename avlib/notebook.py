@@ -11,7 +11,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,7 +36,7 @@ from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
 from avlib.metrics import Interval
 from avlib.parameters import check, variant, written
-from avlib.plots import screen, style
+from avlib.plots import screen, slider, style
 from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
 
 Value = TypeVar("Value")
@@ -203,19 +203,15 @@ class Run:
 
         `pictures` maps labels to an image (H, W, 3) in [0, 1], which stands above its player, and a line of words.
         """
-        loudest = max(float(wave.abs().max()) for wave in clips.values())
         items = []
-        for number, (label, wave) in enumerate(clips.items(), start=1):  # two labels may differ by a comma alone
-            name = f"{key}-{number}-{re.sub('[^a-z0-9]+', '-', label.lower().replace('×', 'x')).strip('-')[:60]}.wav"
-            with atomic(self.media_folder / self.page / name) as part:
-                soundfile.write(part, (wave / max(loudest, 1e-9) * 0.9).cpu().numpy(), rate, subtype="PCM_16")
-            source, spoken = f"media/{self.page}/{name}", html.escape(text.clean(label))
-            shown, words = "", text.html(label)
+        for label, source in zip(clips, self._sounds(key, clips, rate), strict=True):
+            spoken, shown, words = html.escape(text.clean(label)), "", text.html(label)
             if pictures:
                 image, told = pictures[label]
-                with atomic(self.media_folder / self.page / name.replace(".wav", ".png")) as part:
+                beside = source.replace(".wav", ".png")
+                with atomic(self.media_folder / self.page / Path(beside).name) as part:
                     plt.imsave(part, image, format="png")
-                shown = (f'<img src="{source.replace(".wav", ".png")}" alt="{spoken}: {html.escape(text.clean(told))}" '
+                shown = (f'<img src="{beside}" alt="{spoken}: {html.escape(text.clean(told))}" '
                          'loading="lazy" style="width:100%;max-width:16rem;image-rendering:pixelated">')  # fmt: skip
                 words = f"<strong>{words}</strong><br>{text.html(told)}"
             items.append(
@@ -224,6 +220,25 @@ class Run:
             )
         kind = "players pictured" if pictures else "players"
         display(HTML(f'<div class="{kind}">{"".join(items)}</div>'))
+
+    @spent("drawing")
+    def slider(
+        self, key: str, states: Sequence[slider.State], rate: int, classes: Sequence[str], labels: Tensor
+    ) -> None:
+        """Show one clip under an attack of several strengths, and a control between them: see `avlib.plots.slider`."""
+        sounds = self._sounds(key, {state.name: state.heard for state in states}, rate)
+        display(HTML(slider.html(states, sounds, classes, labels, f"{self.notebook}-{key}")))
+
+    def _sounds(self, key: str, clips: Mapping[str, Tensor], rate: int) -> list[str]:
+        """Write waveforms beside the page, all with one gain, and give the addresses that the page knows them by."""
+        loudest = max(float(wave.abs().max()) for wave in clips.values())
+        addresses = []
+        for number, (label, wave) in enumerate(clips.items(), start=1):  # two labels may differ by a comma alone
+            name = f"{key}-{number}-{re.sub('[^a-z0-9]+', '-', label.lower().replace('×', 'x')).strip('-')[:60]}.wav"
+            with atomic(self.media_folder / self.page / name) as part:
+                soundfile.write(part, (wave / max(loudest, 1e-9) * 0.9).cpu().numpy(), rate, subtype="PCM_16")
+            addresses.append(f"media/{self.page}/{name}")
+        return addresses
 
     def results(self, page: str) -> dict[str, dict[str, Any]]:
         """The numbers of another page of this profile, as its `result` kept them: {key: {"value": …, …}}.
