@@ -183,9 +183,9 @@ def _keep_the_last_pass(patch: pytest.MonkeyPatch) -> None:
 
 
 def _one_sided_shift(patch: pytest.MonkeyPatch) -> None:
-    def share(table: pd.DataFrame) -> pd.Series:
+    def share(table: pd.DataFrame) -> pd.DataFrame:
         clean, shifted, attacked = (table.loc[row] for row in ("clean", "shift alone", "attacked"))
-        return (clean - shifted) / (clean - attacked)
+        return pd.DataFrame([(clean - shifted) / (clean - attacked)] * 2)
 
     patch.setattr(avlib.metrics, "shift_share", share)
 
