@@ -114,10 +114,11 @@ class Chapter:
         reached = [any(one in self.calls[cell] or one[1] in cell for one in targets) for cell in cells]
         cells = cells[reached.index(True) :]
         space, values = (dict(found) for found in self.before[cells[0]])
-        space["run"].values = values
+        if "run" in space:  # which the cell of the imports makes
+            space["run"].values = values
         for cell in cells:
             exec(cell, space)
-        return values
+        return space["run"].values
 
     def differences(self, keys: set[str], values: dict) -> set[str]:
         """Those of `keys` whose `values` are beyond their tolerance."""

@@ -149,7 +149,7 @@ def shares(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Figure, pd.Da
     axis.bar_label(bars, fmt="%.2f", padding=3, fontsize="small", color=INK)
     axis.hlines(place, *orders.values(), color=INK, linewidth=1)
     for (label, values), colour, marker, face in zip(orders.items(), COLOURS, MARKERS, (None, "none"), strict=False):
-        (marks,) = axis.plot(values, place, linestyle="", marker=marker, color=colour, label=label)
+        (marks,) = axis.plot(values, place, linestyle="", marker=marker, color=colour, label=label, clip_on=False)
         marks.set(markersize=8, markerfacecolor=face or colour, markeredgewidth=2)
     axis.axvline(0, color=INK, linewidth=1)
     axis.set_yticks(place, list(names.values()))

@@ -192,8 +192,8 @@ def split_of(shifted: float, rest: float, attacked: float) -> pd.DataFrame:
             split_of(0.5, 0.4, 0.4),
             "**80%** when it is looked at first and **0%** after the rest: the two orders disagree",
         ),
-        (split_of(0.9, 0.95, 0.9), "there is none"),
-        (split_of(0.9, 0.95, 0.95), "there is none"),
+        (split_of(0.9, 0.95, 0.9), "There is no"),
+        (split_of(0.9, 0.95, 0.95), "There is no"),
     ],
 )
 def test_what_the_shift_explains_in_both_orders(table, words):
