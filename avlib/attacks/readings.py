@@ -1,4 +1,4 @@
-"""One printed ε, and the perturbations that it has been or could be the name of."""
+"""One printed ε, the perturbations that it has been or could be the name of, and random ones of their length."""
 
 import math
 from dataclasses import replace
@@ -6,13 +6,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from avlib.attacks.attacking import attacking
 from avlib.attacks.card import feature_snr, level_change_db
-from avlib.attacks.perturbation import Perturbation
+from avlib.attacks.clips import Clips, evenly
+from avlib.attacks.perturbation import Perturbation, noise
 from avlib.attacks.released import fit_released
 from avlib.attacks.threat import Threat
 from avlib.attacks.universal import fit_universal
 from avlib.data.split import Split
 from avlib.features import LogMel, Normalizer
+from avlib.losses import bce
 
 PROJECTED = {
     "ℓ2 of the clip": Threat(2, 1.0, over="clip"),
@@ -64,6 +67,27 @@ def readings(
         "released, ℓ2, fitted on eval": released(2, scored),
         "released, ℓ∞": released(math.inf),
     }
+
+
+def as_long(fitted: Perturbation, generator: torch.Generator) -> Perturbation:
+    """A random δ (1, T, F) of each modality of `fitted` whose frames are as long in ℓ2 as the frames of that one.
+
+    So both have the same feature SNR, whatever norm and update made the first: what is left between them is the fit.
+
+    >>> made = as_long(Perturbation({"audio": 3 * torch.eye(4)[None]}), torch.Generator().manual_seed(0))
+    >>> made.delta["audio"].norm(dim=2)
+    tensor([[3.0000, 3.0000, 3.0000, 3.0000]])
+    """
+    lengths = {name: delta.norm(dim=2, keepdim=True) for name, delta in fitted.delta.items()}
+    tiny = {name: length.clamp_min(torch.finfo(length.dtype).tiny) for name, length in lengths.items()}
+    balls = {name: Threat(2, 1.0, over="frame", scale=scale) for name, scale in tiny.items()}
+    return noise(fitted.delta, balls, generator=generator, kind="universal")
+
+
+def fitting_loss(model: nn.Module, split: Split, perturbation: Perturbation, batch_size: int) -> float:
+    """Mean BCE under `perturbation` on a quarter of `split`, evenly spaced: as in the history of `fit_released`."""
+    with attacking(model) as model:
+        return Clips(model, split, batch_size).mean_loss(evenly(len(split), 0.25), perturbation, bce)
 
 
 def true_size(delta: Tensor, x: Tensor, front_end: LogMel, normalizer: Normalizer) -> dict[str, float]:

@@ -1,9 +1,9 @@
 """Metrics of clean and attacked taggers: tagging, ranking, robustness, and intervals for all of them."""
 
-from avlib.metrics.bootstrap import Interval, bootstrap, bootstrap_each, interval, paired, paired_each
+from avlib.metrics.bootstrap import Interval, bootstrap, bootstrap_each, interval, paired, paired_each, paired_ratio
 from avlib.metrics.chance import chance_ap, chance_map, floor_ap, floor_map
 from avlib.metrics.clipwise import lwlrap, top_label_lost
-from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, shift_share
+from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, fates, shift_share
 from avlib.metrics.summary import logit_slope, summary
 from avlib.metrics.tagging import Tagging, dprime, max_ap_given_auc, tagging
 
@@ -19,6 +19,7 @@ __all__ = [
     "class_shift",
     "decompose",
     "dprime",
+    "fates",
     "floor_ap",
     "floor_map",
     "interval",
@@ -27,6 +28,7 @@ __all__ = [
     "max_ap_given_auc",
     "paired",
     "paired_each",
+    "paired_ratio",
     "shift_share",
     "summary",
     "tagging",

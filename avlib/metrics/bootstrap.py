@@ -126,6 +126,31 @@ def paired(
     return _only(paired_each(scores_a, scores_b, labels, statistic, **options), statistic)
 
 
+def paired_ratio(
+    scores_a: ArrayLike,
+    scores_b: ArrayLike,
+    labels: ArrayLike,
+    statistic: str | Statistic = "mAP",
+    *,
+    replicates: int = 1000,
+    level: float = 0.95,
+    generator: np.random.Generator | None = None,
+) -> Interval:
+    """The interval of a / b of a measure that is never negative, both scored on the same draws: as `paired`.
+
+    What an attack leaves of a measure, where a is attacked and b is not.  Draws in which b is 0 have no ratio and are
+    left out; NaN where b itself is 0.
+
+    >>> scores, labels = np.array([[2.0], [1.0], [0.0]] * 20), np.array([[1], [0], [0]] * 20)
+    >>> str(paired_ratio(np.zeros((60, 1)), scores, labels, "auc", replicates=50))
+    '0.500 [0.500, 0.500]'
+    """
+    (a, b), (draws_a, draws_b) = _replicate([scores_a, scores_b], labels, statistic, replicates, generator)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        plain, draws = a / b, draws_a / draws_b
+    return _only(_intervals(plain, draws, level, (np.array(0.0), np.array(np.inf)), scores_a), statistic)
+
+
 def bootstrap_each(
     scores: ArrayLike,
     labels: ArrayLike,

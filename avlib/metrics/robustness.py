@@ -72,20 +72,50 @@ def decompose(
     return pd.DataFrame({name: _measures(logits, labels, broken) for name, logits in variants.items()}).T
 
 
-def shift_share(table: pd.DataFrame) -> pd.Series:
-    """How much of each measure's drop in `decompose`'s table the class-constant shift explains, 0 to 1.
+def shift_share(table: pd.DataFrame) -> pd.DataFrame:
+    """How much of each measure's drop in `decompose`'s table the class-constant shift explains, in both orders.
 
-    The mean of what the shift does to clean logits and of what removing it from attacked ones gives back, over the
-    whole drop, so that shift and rest add up to 1 (Shapley's way to share an effect of two causes).  NaN where
-    nothing dropped.  The share of mAP and auc is 0.
+    Rows: `shift first`, what b does to clean logits; `rest first`, what b still does after the rest, so that taking it
+    away gives so much back; both over the whole drop.  They agree where shift and rest act on their own.  Their mean
+    is Shapley's way to share an effect of two causes: shift and rest then add up to 1.  NaN where nothing dropped.
+    The share of mAP and auc is 0.
 
     >>> z, y = np.array([[2.0, 1.0], [1.0, 2.0], [3.0, 0.0]]), np.array([[1, 0], [0, 1], [1, 0]])
-    >>> shift_share(decompose(z, z + [0.0, 9.0], y))["top1"].round(6).item()
-    1.0
+    >>> shift_share(decompose(z, z + [0.0, 9.0], y))["top1"].round(6).tolist()
+    [1.0, 1.0]
     """
     clean, shifted, rest, attacked = table.loc[["clean", "shift alone", "rest alone", "attacked"]].to_numpy()
-    drop, explained = clean - attacked, (clean - shifted + rest - attacked) / 2
-    return pd.Series(np.divide(explained, drop, out=np.full_like(drop, np.nan), where=drop != 0), table.columns)
+    drop, explained = clean - attacked, np.array([clean - shifted, rest - attacked])
+    shares = np.divide(explained, drop, out=np.full_like(explained, np.nan), where=drop != 0)
+    return pd.DataFrame(shares, ["shift first", "rest first"], table.columns)
+
+
+def fates(clean: ArrayLike, attacked: ArrayLike, labels: ArrayLike, shift: ArrayLike) -> pd.DataFrame:
+    """Where the clips with a label go under an attack: their number for each state `before` and `after` it.
+
+    Before: `right`, the top-scored class is a label, or `wrong`.  After, of the clips that were right: `right` again;
+    `shifted`, wrong, but right once the class-constant `shift` is taken back; `drowned`, wrong even then.  Of those
+    that were wrong: `right` or `wrong`.  Logits are (N, C), `shift` (C,) as of `class_shift`.
+
+    >>> z, y = np.array([[3.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), np.array([[1, 0], [1, 0], [1, 0]])
+    >>> fates(z, np.array([[3.0, 4.0], [0.0, 9.0], [0.0, 5.0]]), y, np.array([0.0, 4.0]))["clips"].tolist()
+    [0, 1, 1, 0, 1]
+    """
+    truth = torch.as_tensor(labels) > 0
+    labelled = truth.any(dim=1)
+    before, after, back = (
+        ~top_label_lost(torch.as_tensor(z)[labelled], truth[labelled])
+        for z in (_logits(clean), _logits(attacked), _logits(attacked) - _logits(shift))
+    )
+    counts = {
+        ("right", "right"): before & after,
+        ("right", "shifted"): before & ~after & back,
+        ("right", "drowned"): before & ~after & ~back,
+        ("wrong", "right"): ~before & after,
+        ("wrong", "wrong"): ~before & ~after,
+    }
+    rows = [(*states, int(clips.sum())) for states, clips in counts.items()]
+    return pd.DataFrame(rows, columns=["before", "after", "clips"])
 
 
 def _logits(values: ArrayLike) -> Array:

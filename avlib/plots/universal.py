@@ -1,7 +1,8 @@
 """Figures of the chapter on universal perturbations."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,14 +10,24 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from avlib.metrics import Interval
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS
 
+ENDS = ("value", "low", "high")
+STATES = {"right": (COLOURS[0], ""), "shifted": (COLOURS[1], "///"), "drowned": (COLOURS[3], "..."), "wrong": (INK, "")}
 
-def by_pass(histories: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
-    """‖δ‖ / ε and the mean loss after each pass; `histories` as of `Perturbation.history`, one for each attack."""
+
+def by_pass(
+    histories: Mapping[str, pd.DataFrame], ends: Mapping[str, float] | None = None
+) -> tuple[Figure, pd.DataFrame]:
+    """‖δ‖ / ε and the mean loss after each pass; `histories` as of `Perturbation.history`, one for each attack.
+
+    `ends` holds, for some of them, the loss under a random δ that is as long as the last one: an open mark at the end.
+    """
     figure, (left, right) = plt.subplots(1, 2, layout="constrained")
     rows = []
     for (label, history), colour, line in zip(histories.items(), COLOURS, LINES, strict=False):
@@ -24,13 +35,19 @@ def by_pass(histories: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame
         left.plot(history["pass"], history["ratio_audio"], **style)
         right.plot(history["pass"], history["loss"], **style)
         rows.append(history[["pass", "ratio_audio", "loss"]].assign(attack=label))
+        if ends and label in ends:
+            control = history[["pass", "ratio_audio"]].tail(1).assign(loss=ends[label], attack=f"random, as {label}")
+            (mark,) = right.plot(control["pass"], control["loss"], linestyle="", marker="D", color=colour)
+            mark.set(markersize=7, markerfacecolor="none", label=f"random, as long as {label}")
+            rows.append(control)
     left.axhline(1, color=INK, linewidth=1, linestyle=":")
-    left.set(xlabel="pass over the fitting clips", ylabel="‖δ‖ / ε", ylim=(0, None))
-    right.set(xlabel="pass over the fitting clips", ylabel="mean loss")
+    left.set(ylabel="‖δ‖ / ε")
+    right.set(ylabel="mean loss")
     for axis in (left, right):
+        axis.set(xlabel="pass over the fitting clips", ylim=(0, None))
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(histories) > 1:
-        _legend_above(figure, left, columns=2)
+        _legend_above(figure, right, columns=2)
     return figure, pd.concat(rows, ignore_index=True)
 
 
@@ -54,41 +71,39 @@ def shapes(deltas: Mapping[str, Tensor], seconds: float) -> tuple[Figure, dict[s
     return figure, drawn
 
 
-def sweep(table: pd.DataFrame, chance: float) -> tuple[Figure, pd.DataFrame]:
-    """mAP and the share of broken clips against ε, a line for each attack, a dotted line for clean clips.
+def sweep(
+    table: pd.DataFrame, gaps: Mapping[float, Interval], chance: float, epsilon: float
+) -> tuple[Figure, dict[str, Any]]:
+    """mAP and the share of broken clips against ε, a line for each attack, and the gap by which an ε is chosen.
 
     `table` has attack ("clean" among them), epsilon, and the intervals `mAP` and `broken` as `summary` gives them.
+    `gaps` are differences of mAP for some radii, of which `epsilon` is marked.
     """
-    figure, axes = plt.subplots(1, 2, layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.2), layout="constrained")
     drawn = table[["attack", "epsilon"]].assign(
-        **{
-            f"{measure}_{end}": [getattr(interval, end) for interval in table[measure]]
-            for measure in ("mAP", "broken")
-            for end in ("value", "low", "high")
-        }
+        **{f"{measure}_{end}": values for measure in ("mAP", "broken") for end, values in _ends(table[measure]).items()}
     )
     clean, attacked = drawn[drawn["attack"] == "clean"].iloc[0], drawn[drawn["attack"] != "clean"]
-    radii = sorted(attacked["epsilon"].unique())
-    for axis, measure in zip(axes, ("mAP", "broken"), strict=True):
-        for (attack, rows), colour, line, marker in zip(
-            attacked.groupby("attack", sort=False), COLOURS, LINES, MARKERS, strict=False
-        ):
-            value = rows[f"{measure}_value"]
-            errors = [value - rows[f"{measure}_low"], rows[f"{measure}_high"] - value]
-            style = {"color": colour, "linestyle": line, "marker": marker, "capsize": 3}
-            axis.errorbar(rows["epsilon"], value, errors, label=str(attack), **style)
-        axis.axhline(clean[f"{measure}_value"], color=INK, linewidth=1, linestyle=":")
-        _beside(axis, clean[f"{measure}_value"], "clean")
+    lines = list(zip(attacked.groupby("attack", sort=False), COLOURS, LINES, MARKERS, strict=False))
+    for axis, measure in zip(axes, ("mAP", "broken"), strict=False):
+        for (attack, rows), colour, line, marker in lines:
+            style = {"color": colour, "linestyle": line, "marker": marker, "label": str(attack)}
+            _bars(axis, rows["epsilon"], *(rows[f"{measure}_{end}"] for end in ENDS), **style)
+        axis.axhline(clean[f"{measure}_value"], color=INK, linewidth=1, linestyle=":", label="clean")
+    axes[0].axhline(chance, color=INK, linewidth=1, linestyle="--", label="chance")
+    axes[0].set(title="mAP on eval", ylim=(0, None))
+    axes[1].set(title="broken clips of eval", ylim=(0, 1))
+    apart = _ends(gaps.values())
+    _bars(axes[2], list(gaps), *apart.values(), color=COLOURS[2], linestyle=LINES[0], marker=MARKERS[2])
+    axes[2].axhline(0, color=INK, linewidth=1)
+    axes[2].axvline(epsilon, color=INK, linewidth=1, linestyle="-.", label="ε of this page")
+    axes[2].set(title="mAP, random − fitted,\non the fitting clips")
+    for axis in axes:
         axis.set(xscale="log", xlabel="radius ε (z-units)")
-        axis.set_xticks(radii, [f"{e:g}" for e in radii], minor=False)
+        axis.set_xticks(list(gaps), [f"{e:g}" for e in gaps], rotation=45, minor=False)
         axis.minorticks_off()
-    axes[0].axhline(chance, color=INK, linewidth=1, linestyle="--")
-    _beside(axes[0], chance, "chance")
-    axes[0].set(ylabel="mAP", ylim=(0, None))
-    axes[1].set(ylabel="share of broken clips", ylim=(0, 1))
-    axes[1].yaxis.labelpad = 12  # the names of the lines of the left panel end there
-    _legend_above(figure, axes[0], columns=2)
-    return figure, drawn
+    _legend_above(figure, axes[0], columns=4)
+    return figure, {**drawn, "gap_epsilon": list(gaps), **{f"gap_{end}": values for end, values in apart.items()}}
 
 
 def shifted_logits(
@@ -116,34 +131,83 @@ def shifted_logits(
 
 
 def shares(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Figure, pd.DataFrame]:
-    """The drop of each measure in a table of `decompose`, split into the class-constant shift and the rest.
+    """The drop of each measure in a table of `decompose`, and what of it is the class-constant shift, in both orders.
 
-    `names` maps the measures to what stands beside their bars.  The two parts of a bar add up to the drop (of `broken`
-    to the rise); a part below zero means that alone it would have helped.
+    `names` maps the measures to what stands beside their bars.  A bar is the whole drop (of `broken` the rise), two
+    marks are what the shift takes of it, alone or after the rest.  Below zero stands what helped.
     """
-    rows = table.loc[["clean", "shift alone", "rest alone", "attacked"], list(names)].to_numpy()
-    clean, shifted, rest, attacked = rows
-    shift = (clean - shifted + rest - attacked) / 2
-    sign = np.where([name == "broken" for name in names], -1, 1)
-    parts = {"class-constant shift": shift * sign, "the rest": (clean - attacked - shift) * sign}
+    clean, shifted, rest, attacked = table.loc[
+        ["clean", "shift alone", "rest alone", "attacked"], list(names)
+    ].to_numpy() * np.where([name == "broken" for name in names], -1, 1)
+    whole, orders = (
+        clean - attacked,
+        {"the shift, alone": clean - shifted, "the shift, after the rest": rest - attacked},
+    )
     figure, axis = plt.subplots(figsize=(7.2, 2.6))
     place = np.arange(len(names))[::-1]
-    for (label, values), colour, hatch, offset in zip(
-        parts.items(), COLOURS[:2], ("", "///"), (0.2, -0.2), strict=True
-    ):
-        bars = axis.barh(
-            place + offset, values, 0.38, color=colour, hatch=hatch, edgecolor=INK, linewidth=0.5, label=label
-        )
-        axis.bar_label(bars, fmt="%.2f", padding=3, fontsize="small", color=INK)
+    bars = axis.barh(place, whole, 0.6, facecolor="none", edgecolor=INK, linewidth=1, label="the whole drop")
+    axis.bar_label(bars, fmt="%.2f", padding=3, fontsize="small", color=INK)
+    axis.hlines(place, *orders.values(), color=INK, linewidth=1)
+    for (label, values), colour, marker, face in zip(orders.items(), COLOURS, MARKERS, (None, "none"), strict=False):
+        (marks,) = axis.plot(values, place, linestyle="", marker=marker, color=colour, label=label, clip_on=False)
+        marks.set(markersize=8, markerfacecolor=face or colour, markeredgewidth=2)
     axis.axvline(0, color=INK, linewidth=1)
     axis.set_yticks(place, list(names.values()))
-    axis.set(xlabel="harm done (what the measure lost)")
-    _legend_above(figure, axis, columns=2)
-    return figure, pd.DataFrame({"measure": list(names), **parts})
+    axis.set(xlabel="harm done (what the measure lost)", ylim=(-0.6, len(names) - 0.4))
+    axis.margins(x=0.08)
+    _legend_above(figure, axis, columns=3)
+    return figure, pd.DataFrame({"measure": list(names), "the whole drop": whole, **orders})
 
 
-def _beside(axis: Axes, height: float, text: str) -> None:
-    axis.annotate(f" {text}", (1, height), xycoords=("axes fraction", "data"), va="center", color=INK, fontsize="small")
+def flow(panels: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
+    """Where clips go: for each attack a table of `fates`, drawn as bands from the state before to the state after.
+
+    Heights are numbers of clips, on one scale.  A state without clips is not drawn.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.4), sharey=True, squeeze=False, layout="constrained")
+    for axis, (title, table) in zip(axes[0], panels.items(), strict=True):
+        _flow(axis, table)
+        axis.set(title=title, xlim=(-0.75, 1.85))
+        axis.set_xticks([0, 1], ["without δ", "with δ"])
+        axis.tick_params(length=0)
+        axis.yaxis.set_visible(False)
+        axis.spines[:].set_visible(False)
+    return figure, pd.concat([table.assign(panel=title) for title, table in panels.items()], ignore_index=True)
+
+
+def _flow(axis: Axes, table: pd.DataFrame) -> None:
+    """One panel of `flow`: columns of states at 0 and at 1, and the bands between them."""
+    room = 0.04 * int(table["clips"].sum())  # between two states
+    tops: dict[tuple[str, str], float] = {}
+    for x, side in ((0, "before"), (1, "after")):
+        height, words = 0.0, math.inf
+        for state in STATES:
+            clips = int(table.loc[table[side] == state, "clips"].sum())
+            tops[side, state] = height
+            if clips:
+                words = min(height - clips / 2, words - 1.6 * room)  # words of two thin states stand apart
+                at, side_of = (x - 0.1, "right") if side == "before" else (x + 0.1, "left")
+                axis.text(at, words, f"{state}  {clips}", ha=side_of, va="center", color=INK)
+                height -= clips + room
+    t = np.linspace(0, 1, 50)
+    smooth = t**2 * (3 - 2 * t)
+    for before, after, clips in zip(*(table[name].tolist() for name in ("before", "after", "clips")), strict=True):
+        left, right = ("before", before), ("after", after)
+        top = tops[left] + (tops[right] - tops[left]) * smooth
+        colour, hatch = STATES[after]
+        axis.fill_between(t, top, top - clips, facecolor=colour, alpha=0.6, hatch=hatch, edgecolor=INK, linewidth=0)
+        tops[left] -= clips
+        tops[right] -= clips
+
+
+def _ends(intervals: Iterable[Interval]) -> dict[str, list[float]]:
+    found = list(intervals)
+    return {end: [getattr(interval, end) for interval in found] for end in ENDS}
+
+
+def _bars(axis: Axes, x: ArrayLike, value: ArrayLike, low: ArrayLike, high: ArrayLike, **style: Any) -> None:
+    value, low, high = map(np.asarray, (value, low, high))
+    axis.errorbar(x, value, [value - low, high - value], capsize=3, **style)
 
 
 def _legend_above(figure: Figure, axis: Axes, columns: int, corner: Literal["left", "right"] = "left") -> None:

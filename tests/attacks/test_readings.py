@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from avlib.attacks.readings import PROJECTED, readings, true_size
+from avlib.attacks import Perturbation, Threat, fit_released, fit_universal
+from avlib.attacks.readings import PROJECTED, as_long, fitting_loss, readings, true_size
 from avlib.data.split import Split
 from avlib.features import Normalizer, paper64
 from avlib.models import LinearTagger
@@ -59,3 +60,30 @@ def test_only_the_reading_that_says_so_is_fitted_on_the_scored_clips():
     for name, fit in made.items():
         along = float((fit.delta["audio"][0] * weights).sum())
         assert (along > 0) == (name == "released, ℓ2, fitted on eval"), name
+
+
+def test_a_random_delta_is_as_long_in_every_frame_whatever_the_norm():
+    generator = torch.Generator().manual_seed(2)
+    delta = torch.randn(1, 6, 8, generator=generator) * torch.rand(1, 6, 1, generator=generator)
+    delta[:, 3] = 0  # a frame that was left alone stays so
+    drawn, again, other = (as_long(Perturbation({"audio": delta}), torch.Generator().manual_seed(s)) for s in (0, 0, 1))
+    found = drawn.delta["audio"]
+    torch.testing.assert_close(found.norm(dim=2), delta.norm(dim=2))
+    torch.testing.assert_close(found, again.delta["audio"])
+    assert not torch.allclose(found, other.delta["audio"])
+    assert abs(torch.nn.functional.cosine_similarity(found.flatten(), delta.flatten(), dim=0)) < 0.5
+
+
+def test_the_loss_of_a_fit_is_that_of_its_history():
+    generator = torch.Generator().manual_seed(3)
+    model = LinearTagger(classes=3, frames=5, mels=4)
+    model.head.weight.data.normal_(generator=generator)
+    clips = Split(
+        {"audio": torch.randn(16, 5, 4, generator=generator)},
+        (torch.rand(16, 3, generator=generator) < 0.5).float(),
+        tuple(map(str, range(16))),
+    )
+    released = fit_released(model, clips, norm=2, eps=EPS, modality="audio", passes=4, batch_size=8)
+    projected = fit_universal(model, clips, {"audio": Threat(2, EPS)}, passes=4, batch_size=8)
+    assert fitting_loss(model, clips, released, 8) == pytest.approx(released.history.loss.iloc[-1])
+    assert fitting_loss(model, clips, projected, 8) == pytest.approx(projected.history.loss.max())  # its best pass

@@ -19,6 +19,7 @@ from avlib.metrics import (
     lwlrap,
     paired,
     paired_each,
+    paired_ratio,
     tagging,
 )
 from avlib.metrics.bootstrap import limits_of
@@ -100,6 +101,40 @@ def test_pairing_removes_the_luck_of_the_clips():
     )
     nothing = paired(scores, scores, labels)
     assert (nothing.low, nothing.value, nothing.plain, nothing.high) == (0, 0, 0, 0)
+
+
+def test_a_ratio_is_that_of_the_two_values_and_pairing_narrows_it():
+    scores, labels = sample(5)
+    worse = scores + 0.5 * np.random.default_rng(6).normal(size=scores.shape)
+    kept, a, b = paired_ratio(worse, scores, labels), bootstrap(worse, labels), bootstrap(scores, labels)
+    assert kept.plain == pytest.approx(a.plain / b.plain)
+    assert kept.replicates == pytest.approx(a.replicates / b.replicates)
+    assert kept.low < kept.value < kept.high < 1
+    assert kept.high - kept.low < (a.high - a.low) / b.plain
+    same = paired_ratio(scores, scores, labels)
+    assert (same.low, same.value, same.plain, same.high) == (1, 1, 1, 1)
+    assert (kept.seeds, kept.clips) == (1, 150)
+
+
+def test_a_95_percent_interval_of_a_ratio_covers_it():
+    population, hits = sample(2, clips=50_000, classes=20), 0
+    scores, labels = population
+    generator = np.random.default_rng(7)
+    worse = scores + generator.normal(size=scores.shape)
+    truth = tagging(worse, labels).mAP / tagging(scores, labels).mAP
+    for _ in range(60):
+        rows = generator.integers(50_000, size=200)
+        found = paired_ratio(worse[rows], scores[rows], labels[rows], replicates=100, generator=generator)
+        hits += found.low <= truth <= found.high
+    assert hits >= 52
+
+
+def test_a_ratio_to_nothing_is_unknown():
+    labels = np.array([[1], [1], [0]] * 5)
+    broken_never = np.where(labels, 1.0, -1.0)
+    found = paired_ratio(broken_never, broken_never, labels, lambda z, y, w: np.zeros((1, w.shape[1])), replicates=20)
+    assert math.isnan(found.value)
+    assert math.isnan(found.low)
 
 
 def test_seeds_that_differ_widen_the_interval_and_equal_ones_do_not():

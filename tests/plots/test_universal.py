@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from avlib.metrics import Interval, decompose, interval, shift_share
+from avlib.metrics import Interval, decompose, fates, interval, shift_share
 from avlib.plots import universal
 
 
@@ -32,6 +32,18 @@ def test_lines_by_pass_are_the_histories():
             np.testing.assert_array_equal(line.get_ydata(), drawn.loc[drawn["attack"] == name, column])
 
 
+def test_a_random_delta_stands_at_the_end_of_the_lines():
+    history = pd.DataFrame({"pass": [0, 1, 2], "loss": [0.1, 0.3, 0.9], "ratio_audio": [0.0, 1.0, 7.0]})
+    figure, drawn = universal.by_pass({"projected": history, "released": history}, {"released": 0.4})
+    marks = figure.axes[1].lines[2]
+    assert marks.get_label() == "random, as long as released"
+    assert (marks.get_xdata().tolist(), marks.get_ydata().tolist()) == ([2], [0.4])
+    assert marks.get_color() == figure.axes[1].lines[1].get_color()
+    assert drawn.iloc[-1][["pass", "loss", "ratio_audio"]].tolist() == [2, 0.4, 7.0]
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["projected", "released", "random, as long as released"]
+
+
 def test_shapes_share_one_scale_and_profile_each_bin():
     deltas = {"fitted": torch.randn(10, 8), "random": 5 * torch.randn(10, 8)}
     figure, drawn = universal.shapes(deltas, seconds=1.0)
@@ -49,10 +61,17 @@ def test_the_sweep_keeps_the_intervals_and_leaves_clean_out_of_the_lines():
         for eps in (0.3, 1.0)
         for name, drop in (("random δ", 0.0), ("universal δ", 0.3))
     ]
-    figure, drawn = universal.sweep(pd.DataFrame(rows), chance=0.2)
+    gaps = {eps: _interval(0.3 * eps) for eps in (0.3, 1.0)}
+    figure, data = universal.sweep(pd.DataFrame(rows), gaps, chance=0.2, epsilon=1.0)
+    drawn = pd.DataFrame({name: values for name, values in data.items() if not name.startswith("gap")})
     assert [container.get_label() for container in figure.axes[0].containers] == ["random δ", "universal δ"]
     fitted = drawn[drawn["attack"] == "universal δ"]
-    for axis, measure in zip(figure.axes, ("mAP", "broken"), strict=True):
+    (points, _, _), mark = figure.axes[2].containers[0], figure.axes[2].lines[-1]
+    assert points.get_ydata().tolist() == data["gap_value"] == [gap.value for gap in gaps.values()]
+    assert points.get_xdata().tolist() == data["gap_epsilon"] == [0.3, 1.0]
+    assert set(mark.get_xdata()) == {1.0}
+    assert {text.get_text() for text in figure.legends[0].get_texts()} >= {"clean", "chance"}
+    for axis, measure in zip(figure.axes, ("mAP", "broken"), strict=False):
         line, _, (bars,) = axis.containers[1]
         np.testing.assert_array_equal(line.get_xdata(), [0.3, 1.0])
         np.testing.assert_array_equal(line.get_ydata(), fitted[f"{measure}_value"])
@@ -74,7 +93,7 @@ def test_a_shifted_class_lies_on_its_line():
     np.testing.assert_allclose(np.ptp(line.get_ydata() - line.get_xdata()), 0, atol=1e-6)
 
 
-def test_the_two_parts_of_a_bar_add_up_and_keep_their_share():
+def test_the_marks_of_a_bar_are_the_shares_of_its_drop():
     generator = torch.Generator().manual_seed(0)
     labels = (torch.rand(60, 4, generator=generator) < 0.3).float()
     clean = 3 * labels + torch.randn(60, 4, generator=generator)
@@ -84,9 +103,37 @@ def test_the_two_parts_of_a_bar_add_up_and_keep_their_share():
     figure, drawn = universal.shares(table, names)
     drawn = drawn.set_index("measure")
     change = (table.loc["clean"] - table.loc["attacked"])[list(names)] * np.array([1, 1, -1])
-    np.testing.assert_allclose(drawn.sum(axis=1), change)
-    share = shift_share(table)
-    np.testing.assert_allclose(drawn["class-constant shift"] / change, share[list(names)])
-    assert drawn.loc["mAP", "class-constant shift"] == pytest.approx(0)
-    widths = [[bar.get_width() for bar in bars] for bars in figure.axes[0].containers]
-    np.testing.assert_allclose(widths, drawn.T.to_numpy())
+    np.testing.assert_allclose(drawn["the whole drop"], change)
+    share = shift_share(table)[list(names)]
+    np.testing.assert_allclose(drawn["the shift, alone"] / change, share.loc["shift first"])
+    np.testing.assert_allclose(drawn["the shift, after the rest"] / change, share.loc["rest first"])
+    assert drawn.loc["mAP", "the shift, alone"] == pytest.approx(0)
+    assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx(change.tolist())
+    for marks, order in zip(figure.axes[0].lines, ("the shift, alone", "the shift, after the rest"), strict=False):
+        np.testing.assert_allclose(marks.get_xdata(), drawn[order])
+
+
+def test_bands_are_as_high_as_their_clips_and_meet_the_states():
+    labels = torch.eye(2).repeat(50, 1)
+    clean = labels + 0.8 * torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    attacked = {"weak": clean + torch.tensor([0.5, 0.0]), "strong": clean.flip(0) + torch.tensor([3.0, 0.0])}
+    panels = {name: fates(clean, z, labels, torch.tensor([0.5, 0.0])) for name, z in attacked.items()}
+    figure, drawn = universal.flow(panels)
+    assert drawn["clips"].sum() == 200
+    for axis, (title, table) in zip(figure.axes, panels.items(), strict=True):
+        bands = [band.get_paths()[0].vertices for band in axis.collections]
+        heights = [np.ptp(band[np.isclose(band[:, 0], end)][:, 1]) for band in bands for end in (0, 1)]
+        np.testing.assert_allclose(heights, np.repeat(table["clips"], 2), atol=1e-6)
+        left = [band[np.isclose(band[:, 0], 0)][:, 1] for band in bands]
+        assert max(map(max, left)) == 0
+        assert axis.get_title() == title
+        counts = {int(text.get_text().split()[1]) for text in axis.texts}
+        assert counts <= set(table.groupby("after")["clips"].sum()) | set(table.groupby("before")["clips"].sum())
+        spaces = np.diff(sorted(text.get_position()[1] for text in axis.texts if text.get_ha() == "left"))
+        assert (spaces > 4).all()
+
+
+def test_a_state_without_clips_is_not_named():
+    labels = torch.eye(2).repeat(5, 1)
+    figure, _ = universal.flow({"nothing": fates(labels, labels, labels, torch.zeros(2))})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["right  10", "right  10"]
