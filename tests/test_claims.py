@@ -276,6 +276,7 @@ def test_no_text_of_the_book_types_a_verdict():
 
 
 def test_code_leaves_the_claims_to_their_file():
+    judging = re.compile(r"\bP[123]\.\d|(?<!import )verdict(?!s\(\)|\()")  # verdict(…) is of a reader's own function
     for path in NOTEBOOKS:
         for cell in nbformat.read(path, as_version=4).cells:
-            assert cell.cell_type != "code" or not re.search(r"\bP[123]\.\d|verdict(?!s\(\))", cell.source), cell.source
+            assert cell.cell_type != "code" or not judging.search(cell.source), cell.source

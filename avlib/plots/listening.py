@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 from sklearn.metrics import precision_recall_curve, roc_curve
 from torch import Tensor
+from torch.nn import functional as F
 
 from avlib.data.split import Media
 from avlib.features import LogMel
@@ -73,14 +74,16 @@ def at_a_glance(clips: Mapping[str, tuple[Media, Tensor]], shown: int = 8) -> tu
 def front_end(media: Media, layer: LogMel, z: Tensor) -> tuple[Figure, dict[str, Tensor]]:
     """A clip on its way into the model: waveform, spectrum, log-mel levels, and what the model sees."""
     seconds = len(media.waveform) / media.rate
-    magnitude = layer.stft(media.waveform).abs().clamp_min(1e-6).log10() * 20
+    gathered = F.avg_pool1d(layer.stft(media.waveform).abs(), 8)  # finer than a page shows, and eight times lighter
+    magnitude = gathered.clamp_min(1e-6).log10() * 20
     level = layer(media.waveform)
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 4.4), sharex=True)
-    time = np.linspace(0, seconds, len(media.waveform))
-    axes[0, 0].plot(time, media.waveform.numpy(), color=COLOURS[0], linestyle="-", marker="", linewidth=0.5)
+    pieces = np.array_split(media.waveform.numpy(), 600)  # the eye sees how far it swings in each
+    low, high = [piece.min() for piece in pieces], [piece.max() for piece in pieces]
+    axes[0, 0].fill_between(np.linspace(0, seconds, len(pieces)), low, high, color=COLOURS[0], linewidth=0.5)
     axes[0, 0].set(title="1. waveform (amplitude)")
     image = spectrogram(axes[0, 1], magnitude, seconds, vmin=float(magnitude.max()) - 80)
-    bins = magnitude.shape[1] - 1
+    bins = magnitude.shape[1]
     kilohertz = np.arange(0, media.rate / 2000 + 1, 2)
     axes[0, 1].set(title="2. short-time spectrum", ylabel="kHz")
     axes[0, 1].set_yticks(kilohertz * 2000 / media.rate * bins, [f"{k:g}" for k in kilohertz])

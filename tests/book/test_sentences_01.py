@@ -114,7 +114,7 @@ def test_what_the_set_has_is_told():
     assert "is not known, beyond its labels." in the_set()
     assert "is known." in the_set(events=HEARD)
     assert "no implications" in the_set()
-    assert "1 implications" in the_set(implications=(("bell", "siren"),))
+    assert "1 implication between" in the_set(implications=(("bell", "siren"),))
     assert "1 clips could not be read" in the_set(ledger=(("a", "cut"), ("a", "no picture")))
     assert "could not be read" not in the_set()
 

@@ -71,6 +71,20 @@ def test_the_front_end_panels_show_its_own_levels():
     assert any(image.shape == (64, 40) and np.allclose(image, z.T) for image in shown)
 
 
+def test_a_tone_is_drawn_at_its_frequency_and_as_wide_as_it_swings():
+    tone = 0.5 * torch.sin(2 * torch.pi * 2000 * torch.arange(16000) / 16000)
+    figure, _ = listening.front_end(Media(tone, 16000, torch.zeros(0), 10.0), paper64(), torch.zeros(40, 64))
+    wave, spectrum = figure.axes[0], figure.axes[1]
+    image, ticks = (
+        spectrum.images[0].get_array(),
+        dict(zip(spectrum.get_yticks(), spectrum.get_yticklabels(), strict=True)),
+    )
+    [two] = [place for place, label in ticks.items() if label.get_text() == "2"]
+    assert image[:, 20].argmax() == pytest.approx(two, abs=1)
+    low, high = wave.collections[0].get_datalim(wave.transData).intervaly
+    assert (low, high) == pytest.approx((-0.5, 0.5), abs=1e-3)
+
+
 def test_the_areas_are_ap_and_auc():
     truth = torch.arange(80) % 4 == 0
     scores = torch.randn(80, generator=DRAW) + truth
