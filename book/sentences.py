@@ -153,11 +153,9 @@ def _second(known: Known) -> str:
     first, second = (number(known, page, "drop_beyond_noise") for page in (FIRST, SECOND))
     if math.isnan(second.value):
         return "Whether real recordings agree, this copy cannot say: nobody has computed it on them."
-    way = "also" if first.sign == second.sign else "otherwise:"
+    way = "too" if first.sign == second.sign else "however"
     words = {1: "does more harm than", 0: "cannot be told from", -1: "does less harm than"}
-    return (
-        f"On {named(known, SECOND)} it is {way} so that the fitted noise {words[second.sign]} a random one of its size."
-    )
+    return f"On {named(known, SECOND)}, {way}, the fitted noise {words[second.sign]} a random one of its size."
 
 
 def released(known: Known) -> str:

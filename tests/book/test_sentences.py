@@ -141,10 +141,14 @@ def test_kept_shares_stand_beside_the_printed_ones():
 @pytest.mark.parametrize(
     ("first", "second", "told"),
     [
-        (MORE, MORE, ("the choice does harm that its size does not", "also so that the fitted noise does more harm")),
-        (MORE, SAME, ("the choice does harm", "otherwise: so that the fitted noise cannot be told from")),
-        (SAME, MORE, ("what the choice adds may be luck", "otherwise: so that the fitted noise does more harm")),
-        (LESS, LESS, ("the chosen noise does less harm", "also so that the fitted noise does less harm")),
+        (
+            MORE,
+            MORE,
+            ("the choice does harm that its size does not", "*avdigits*, too, the fitted noise does more harm"),
+        ),
+        (MORE, SAME, ("the choice does harm", "*avdigits*, however, the fitted noise cannot be told from")),
+        (SAME, MORE, ("what the choice adds may be luck", "*avdigits*, however, the fitted noise does more harm")),
+        (LESS, LESS, ("the chosen noise does less harm", "*avdigits*, too, the fitted noise does less harm")),
     ],
 )
 def test_the_first_page_answers_every_way(first, second, told):
