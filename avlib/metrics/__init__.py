@@ -1,8 +1,10 @@
 """Metrics of clean and attacked taggers: tagging, ranking, robustness, and intervals for all of them."""
 
+from avlib.metrics.apart import apart, spread
 from avlib.metrics.bootstrap import Interval, bootstrap, bootstrap_each, interval, paired, paired_each, paired_ratio
 from avlib.metrics.chance import chance_ap, chance_map, floor_ap, floor_map
 from avlib.metrics.clipwise import lwlrap, top_label_lost
+from avlib.metrics.positives import Positives
 from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, fates, shift_share
 from avlib.metrics.summary import logit_slope, summary
 from avlib.metrics.tagging import Tagging, dprime, max_ap_given_auc, tagging
@@ -10,7 +12,9 @@ from avlib.metrics.tagging import Tagging, dprime, max_ap_given_auc, tagging
 __all__ = [
     "Broken",
     "Interval",
+    "Positives",
     "Tagging",
+    "apart",
     "bootstrap",
     "bootstrap_each",
     "broken_share",
@@ -30,6 +34,7 @@ __all__ = [
     "paired_each",
     "paired_ratio",
     "shift_share",
+    "spread",
     "summary",
     "tagging",
     "top_label_lost",

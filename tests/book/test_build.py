@@ -129,6 +129,24 @@ def test_missing_recordings_leave_their_page_out_and_say_how_to_get_it(book, cap
     assert "AVLIB_DATA" in refused(book.make_book("--dataset", "avdigits"), capfd.readouterr().err)
 
 
+def test_a_page_that_needs_pictures_is_a_notice_where_there_are_none(book, capfd, tmp_path, monkeypatch):
+    profile = book.places.profiles / "smoke.yml"
+    profile.write_text(profile.read_text().replace("20_second: {}", "20_second: {needs: [video]}"))
+    (tmp_path / "folder").mkdir()
+    rows = [f"c{i},{i}.wav,{'xy'[i % 2]},{split}" for i, split in enumerate(["train"] * 4 + ["valid"] + ["eval"] * 2)]
+    (tmp_path / "folder" / "manifest.csv").write_text("\n".join(["clip,media,labels,split", *rows]))
+    monkeypatch.setenv("AVLIB_DATA", str(tmp_path))
+    assert book.make_book("--dataset", "folder") == 0
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
+    assert line.split()[0] == "20_second"
+    assert "video is needed" in line
+    assert "10_first@folder" in book.executed()
+    assert not any(name.startswith("20_second@") for name in book.executed())
+    assert "video is needed" in (book.places.html / "notebooks" / "20_second.html").read_text()
+    alone = refused(book.make_book("--dataset", "folder", "--only", "20"), capfd.readouterr().err)
+    assert "video is needed" in alone
+
+
 def test_a_second_build_in_the_same_folder_is_kept_out(checkout, capfd, monkeypatch):
     monkeypatch.setattr("book.build.PATIENCE", 0.2)
     checkout.places.build.mkdir()

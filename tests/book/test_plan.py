@@ -74,6 +74,13 @@ def test_a_chosen_page_brings_the_pages_that_it_reads(checkout):
     assert [page.slot for page in plan("smoke", only="20", places=checkout.places)] == ["20_second"]
 
 
+def test_a_page_says_what_its_data_set_must_have(checkout):
+    _reading(checkout, "{}", "{needs: [video], epsilon: 2}")
+    first, second = plan("smoke", places=checkout.places)
+    assert (first.needs, second.needs) == ((), ("video",))
+    assert second.parameters["epsilon"] == 2  # what a page needs is no parameter of it
+
+
 @pytest.mark.parametrize(
     ("first", "second", "told"),
     [

@@ -16,7 +16,7 @@ from avlib.claims import GENERATED
 from avlib.data.split import Event
 from avlib.errors import AvlibError
 from avlib.losses import bce
-from avlib.metrics import Interval, interval
+from avlib.metrics import Interval, Positives, apart, spread
 from avlib.models import POOLINGS, pool
 from book.places import Places
 
@@ -53,25 +53,15 @@ class Run:
         pass
 
 
+GIVEN = {
+    "F": torch.nn.functional, "POOLINGS": POOLINGS, "Positives": Positives, "apart": apart, "bce": bce,
+    "carried": Positives((9, 9, 9), 30), "labels": torch.eye(3), "math": math, "names": NAMES, "np": np, "pd": pd,
+    "pool": pool, "size": Some(replicates=3), "spread": spread, "torch": torch, "unscored": [], "verdict": verdict,
+}  # fmt: skip
+
+
 def executed(cell, **names):
-    given = {
-        "F": torch.nn.functional,
-        "POOLINGS": POOLINGS,
-        "interval": interval,
-        "math": math,
-        "names": NAMES,
-        "np": np,
-    }
-    given |= {
-        "AvlibError": AvlibError,
-        "pd": pd,
-        "pool": pool,
-        "run": Run(),
-        "size": Some(replicates=3),
-        "torch": torch,
-        "verdict": verdict,
-    }
-    given |= {"labels": torch.eye(3), "side": lambda gap, carried=9: gap.sign if carried >= 5 else 0, **names}
+    given = {**GIVEN, "run": Run(), **names}
     exec(CELLS[cell], given)
     return given
 
@@ -120,26 +110,20 @@ FAIR = [[1, 0, 0]] * 6 + [[0, 1, 0]] * 6 + [[0, 0, 1]] * 6
 
 def opening(labels):
     given = executed(
-        "cell-04",
-        profiles=Some(of=str),
-        load=lambda *names, **options: data(labels),
-        profile="smoke",
-        dataset="folder",
-        seed=0,
-    )
-    return executed("cell-used", **{name: given[name] for name in ("data", "labels", "positives", "scorable")})
+        "cell-04", profiles=Some(of=str), load=lambda *names, **options: data(labels), profile="smoke",
+        dataset="folder", seed=0,
+    )  # fmt: skip
+    return told("cell-used", **{name: given[name] for name in ("data", "labels", "carried")})
 
 
 def test_what_can_be_scored_is_said_and_from_too_few_positives_nothing_is_concluded():
     fair, few = opening(FAIR), opening([[1, 1, 1], [1, 0, 0]])
-    assert "left out" not in fair["run"].said[0]
-    assert "6 of the rarest class" in fair["run"].said[0]
-    assert "no conclusion" not in fair["run"].said[0]
-    assert "the 2 of them that some eval clips carry and others do not; left out: siren" in few["run"].said[0]
-    assert "no conclusion" in few["run"].said[0]
-    assert [fair["side"](gap) for gap in SIDES] == [1, 0, -1]
-    assert [few["side"](gap) for gap in SIDES] == [0, 0, 0]
-    with pytest.raises(AvlibError, match="no class has eval clips with it and eval clips without it"):
+    assert "Not scored" not in fair
+    assert "6 of the rarest class" in fair
+    assert "concludes nothing" not in fair
+    assert "Not scored, because all eval clips carry them or none: siren. Positive eval clips: 1 of" in few
+    assert "concludes nothing" in few
+    with pytest.raises(AvlibError, match="no class is in some of the clips that are scored and not in all"):
         opening([[1, 0, 1], [1, 0, 1]])
 
 
@@ -218,13 +202,12 @@ def test_a_hum_that_was_made_is_no_hum_of_the_world(gap, finds):
         "paired": lambda *_, **options: gap,
         "GENERATED": GENERATED,
     }
-    common |= {"positives": torch.tensor([9, 9, 9]), "unscored": []}
     made, found = (told("cell-20", data=data(FAIR, name=name), **common) for name in ("synthav", "folder"))
     assert finds in made
     assert finds in found
     assert made.index("P1.16, about recordings, stays open") < made.index("CRNN − CSN")  # the scope comes first
     assert "counts for P1.16" in found
-    assert "not told apart" in told("cell-20", data=data(FAIR), **{**common, "positives": torch.tensor([9, 2, 9])})
+    assert "not told apart" in told("cell-20", data=data(FAIR), carried=Positives((9, 2, 9), 30), **common)
     for absent in ({"data": data(FAIR, classes=("a", "b", "c"))}, {"data": data(FAIR), "unscored": ["Mains hum"]}):
         assert "not among the classes that are scored" in told("cell-20", **{**common, **absent})
 
@@ -266,8 +249,9 @@ def test_which_scores_lie_closer_together():
     ],
 )
 def test_what_the_blocks_are_worth(gaps, ends):
-    headed = {("before self-attention", name): None for name in POOLINGS}
-    said = told("cell-29b", headed=headed, logits={"CSN": None}, paired=one_by_one(*gaps))
+    wheres = ("before self-attention", "after self-attention")
+    headed = {(wheres[0], name): None for name in POOLINGS}
+    said = told("cell-29b", wheres=wheres, headed=headed, logits={"CSN": None}, paired=one_by_one(*gaps))
     assert ends in said
     assert ("*better* max" in said) == (gaps[0] is ABOVE)
 
@@ -292,10 +276,7 @@ def gains(csn, crnn, resnet, early):
     return dict(zip(("CSN", "CRNN", "ResNet", "CSN, early head"), (csn, crnn, resnet, early), strict=True))
 
 
-KNOWN = {
-    "data": data(FAIR, events=((Event(0, 0, 1),),)),
-    "apart": executed("cell-29", **pooled((0, 1), (0, 1)))["apart"],
-}
+KNOWN = {"data": data(FAIR, events=((Event(0, 0, 1),),))}
 LOW, HIGH = between(0.1, 0.2), between(0.4, 0.5)
 
 
@@ -385,16 +366,15 @@ def test_a_pooling_that_a_reader_writes_is_tried_where_probabilities_round():
 def test_what_there_is_to_see():
     def said(labels):
         film = data(labels)
-        truth = film.eval.labels
         film.train = film.eval
-        positives = (truth > 0.5).sum(dim=0)
-        scorable = (positives > 0) & (positives < len(truth))
-        return told("eye-05", film=film, truth=truth, positives=positives, scorable=scorable, len=lambda x: 5)
+        return told(
+            "eye-05", film=film, truth=film.eval.labels, carried=Positives.of(film.eval.labels), len=lambda x: 5
+        )
 
     assert "A clip has 3 windows of 2 frames, 0.5 s each." in said(FAIR)
-    assert "no conclusion" not in said(FAIR)
-    assert "siren cannot be scored" in said([[1, 1, 1], [1, 0, 0]])
-    assert "no conclusion is drawn" in said([[1, 1, 1], [1, 0, 0]])
+    assert "concludes nothing" not in said(FAIR)
+    assert "Not scored, because all eval clips carry them or none: siren." in said([[1, 1, 1], [1, 0, 0]])
+    assert "concludes nothing" in said([[1, 1, 1], [1, 0, 0]])
 
 
 @pytest.mark.parametrize(

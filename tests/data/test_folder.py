@@ -384,3 +384,30 @@ def test_the_least_table_is_enough_and_one_that_is_refused_is_missing(tmp_path, 
     assert missing("folder") is None
     listed(tmp_path / "folder", "\n".join(["clip,media,labels,split", *rows[1:]]))
     assert "has 3 clips for train" in missing("folder")
+
+
+def test_what_has_no_pictures_lacks_video_and_a_few_files_tell(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVLIB_DATA", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    splits = ["train"] * 200 + ["valid", "eval", "eval"]
+    rows = [f"c{i},{i}.{'wav' if i % 2 else 'mp4'},{'hum' if i % 2 else ''},{s}" for i, s in enumerate(splits)]
+    listed(tmp_path / "folder", "\n".join(["clip,media,labels,split", *rows]))
+    looked, seen = [], {"train", "valid", "eval"}
+
+    def carries(path, modality):
+        looked.append((splits[int(path.stem)], modality))
+        return looked[-1][0] in seen
+
+    monkeypatch.setattr(folder, "carries", carries)
+    assert missing("folder") is None
+    assert not looked  # nobody asked
+    assert missing("folder", ["video"]) is None
+    assert looked == [(split, "video") for split in SPLITS]  # the first of each says yes
+    for split in SPLITS:
+        seen = {*SPLITS} - {split}
+        assert missing("folder", ["video"]).startswith("video is needed, and there is none in the ")
+        assert f"files of the {split} split of {tmp_path}" in missing("folder", ["video"])
+    looked.clear()
+    seen = set()
+    assert "none in the 50 files of the train split" in missing("folder", ["video"])
+    assert len(looked) == 50 <= folder.LOOKED

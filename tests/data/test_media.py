@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from avlib.data.media import BadMedia, frames, sound
+from avlib.data.media import BadMedia, carries, frames, sound
 from avlib.files import data_dir
 
 av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'avlib[media]'")
@@ -342,3 +342,17 @@ def test_real_film():
     assert shown.std() > 0.02
     later = frames(path, 2.0, 32, start=4.0, end=12.0)
     assert math.isclose(float((shown[4:] - later).abs().max()), 0.0, abs_tol=1e-6)  # seeking lands on the same pictures
+
+
+def test_a_file_says_which_tracks_it_carries(tmp_path):
+    both, dumb, blind = (
+        film(tmp_path / f"{name}.mp4", 0.5, **kind)
+        for name, kind in (("both", {}), ("dumb", {"audio": False}), ("blind", {"picture": False}))
+    )
+    told = {path.stem: [carries(path, modality) for modality in ("audio", "video")] for path in (both, dumb, blind)}
+    assert told == {"both": [True, True], "dumb": [False, True], "blind": [True, False]}
+    (tmp_path / "damaged.mp4").write_bytes(both.read_bytes()[:100])
+    for name in ("damaged.mp4", "missing.mp4"):
+        assert not carries(tmp_path / name, "video")
+    assert carries(tmp_path / "not even there.WAV", "audio")  # a suffix says it all: nothing is opened
+    assert not carries(tmp_path / "not even there.WAV", "video")

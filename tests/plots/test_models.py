@@ -84,7 +84,7 @@ def test_pooled_by_length_draws_one_curve_a_pooling():
 
 
 def test_real_events_lie_as_a_bar_at_the_foot():
-    answers = pd.DataFrame({"share": [0.01, 1.0], **dict.fromkeys(POOLINGS, [0.1, 0.9])})
+    answers = pd.DataFrame({"share": [0.01, 1.0], **{name: [0.1, 0.9] for name in POOLINGS}})
     figure, _ = models.pooled_by_length(answers, {"event": 0.9}, [0.4, 0.2, 0.9])
     bar = lines(figure.axes[0])["events of these clips"]
     assert bar.tolist() == [[0.2, 0], [0.9, 0]]
@@ -111,7 +111,7 @@ def test_attention_is_drawn_as_a_multiple_of_even_attention_over_the_frames_own_
     figure, drawn = models.attention(torch.rand(8, 4), weights, [(0.5, 1.5)], 2.0, "Bell")
     top, bottom = figure.axes
     for axis in (top, bottom):
-        assert axis.lines[0].get_xdata() == (0.5, 1.5)
+        assert list(axis.lines[0].get_xdata()) == [0.5, 1.5]
     step = bottom.patches[-1]
     assert step.get_data().values.tolist() == [0.5, 1.5] == drawn["CSN"].tolist()
     assert step.get_data().edges.tolist() == [0, 1, 2]

@@ -1,0 +1,45 @@
+"""Differences of numbers that were bootstrapped one by one, on the same draws of clips."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from avlib.errors import AvlibError
+from avlib.metrics.bootstrap import Interval, interval
+
+
+def apart(a: Interval, b: Interval) -> Interval:
+    """The interval of a − b, of two numbers whose replicates come from the same draws, as for `paired`.
+
+    They do in all that `bootstrap` and `paired` give on the same clips and seeds, with as many replicates and no
+    generator of one's own: the luck of the clips cancels.
+
+    Raises
+    ------
+    AvlibError
+        When the numbers of replicates, seeds or clips differ: then the draws were others.
+
+    >>> one, two = (interval(v, v + np.array([-0.1, 0.0, 0.1])) for v in (0.5, 0.3))
+    >>> str(apart(one, two))
+    '0.200 [0.200, 0.200]'
+    """
+    _drawn_alike([a, b])
+    return interval(a.plain - b.plain, a.replicates - b.replicates, seeds=a.seeds, clips=a.clips)
+
+
+def spread(scores: Sequence[Interval]) -> Interval:
+    """The interval of the largest of `scores` minus the smallest, on the same draws, as for `apart`.
+
+    >>> str(spread([interval(v, v + np.array([-0.1, 0.0, 0.1])) for v in (0.5, 0.3, 0.4)]))
+    '0.200 [0.200, 0.200]'
+    """
+    _drawn_alike(scores)
+    plain, draws = np.ptp([score.plain for score in scores]), np.ptp([score.replicates for score in scores], axis=0)
+    return interval(float(plain), draws, seeds=scores[0].seeds, clips=scores[0].clips)
+
+
+def _drawn_alike(scores: Sequence[Interval]) -> None:
+    drawn = {(len(one.replicates), one.seeds, one.clips) for one in scores}
+    if len(drawn) > 1:
+        told = " and ".join(f"{n} replicates of {seeds} seeds and {clips} clips" for n, seeds, clips in sorted(drawn))
+        raise AvlibError(f"{told}: only what was drawn alike can be subtracted")
