@@ -65,3 +65,26 @@ def survival(clean: Tensor, changed: Tensor, delta: Tensor, front_end: LogMel, n
         correlation=float(inner / (measured.norm() * asked.norm())),
         snr=float(20 * (clean.double().norm() / added.norm()).log10()),
     )
+
+
+@dataclass(frozen=True)
+class Played:
+    """δ made a sound: its `waveform` (S,), the `features` (T, F) that are measured of it, and what survived."""
+
+    waveform: Tensor
+    features: Tensor
+    survival: Survival
+
+
+def played(waveform: Tensor, delta: Tensor, front_end: LogMel, normalizer: Normalizer) -> Played:
+    """`delta` (T, F) applied to `waveform` (S,) as by `perturbed_waveform`, and measured again.
+
+    >>> from avlib.features import paper64
+    >>> front, wave = paper64(), torch.randn(8000, generator=torch.Generator().manual_seed(0))
+    >>> normalizer, louder = Normalizer(torch.zeros(64), torch.ones(64)), torch.full((20, 64), 3.0)
+    >>> round(played(wave, louder, front, normalizer).survival.share, 2)
+    1.0
+    """
+    changed = perturbed_waveform(waveform, delta, front_end, normalizer)
+    features = normalizer(front_end(changed))
+    return Played(changed, features, survival(waveform, changed, delta, front_end, normalizer))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from avlib.features import LogMel, Normalizer, paper64
-from avlib.listening import perturbed_waveform, survival
+from avlib.listening import perturbed_waveform, played, survival
 
 FRONT = paper64()
 NORMALIZER = Normalizer(torch.full((64,), -20.0), torch.full((64,), 8.0))
@@ -70,3 +70,11 @@ def test_the_sound_stays_at_its_length_and_of_its_type():
     heard = perturbed_waveform(WAVE[:12345], torch.zeros(30, 64), FRONT, NORMALIZER)
     assert heard.shape == (12345,)
     assert heard.dtype == torch.float32
+
+
+def test_what_is_played_is_what_is_measured():
+    delta = torch.full((40, 64), 0.25)
+    found = played(WAVE, delta, FRONT, NORMALIZER)
+    assert torch.equal(found.waveform, perturbed_waveform(WAVE, delta, FRONT, NORMALIZER))
+    assert torch.allclose(found.features - NORMALIZER(FRONT(WAVE)), delta, atol=0.02)
+    assert found.survival == survival(WAVE, found.waveform, delta, FRONT, NORMALIZER)

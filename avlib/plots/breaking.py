@@ -15,6 +15,7 @@ from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 from torch import Tensor
 
 from avlib.attacks.geometry import project
+from avlib.attacks.landscape import HALF, UNIT, Landscape
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS, SEQUENTIAL
 
@@ -108,28 +109,22 @@ def before_and_after(
     return figure, {"clean": clean, "delta": delta}
 
 
-def loss_map(
-    heights: Tensor, size: Tensor, reach: float, path: Sequence[tuple[float, float]]
-) -> tuple[Figure, dict[str, Tensor]]:
-    """Loss of a clip at a·d + b·r for a to the right and b upwards, both from −`reach` to `reach` of their length.
-
-    `heights` (G, G) is the loss and `size` (G, G) the size of the perturbation in units of ε, rows in the order of b;
-    the ball is where it is at most 1.  `path` holds the points (a, b) that a search went through, from 0 to d.
-    """
+def loss_map(seen: Landscape) -> tuple[Figure, dict[str, Tensor]]:
+    """Loss of a clip along the δ of PGD (to the right) and a random δ (upwards), the ball, and the search's path."""
     figure, axis = plt.subplots(figsize=(7.2, 3.8))
-    ticks = np.linspace(-reach, reach, len(heights))
-    levels = axis.contourf(ticks, ticks, heights.cpu().numpy(), levels=14, cmap=SEQUENTIAL)
-    axis.contour(ticks, ticks, size.cpu().numpy(), levels=[1.0], colors="white", linestyles="--", linewidths=1.5)
-    across, up = zip(*path, strict=True)
+    ticks = np.arange(-HALF, HALF + 1) / UNIT
+    levels = axis.contourf(ticks, ticks, seen.loss.cpu().numpy(), levels=14, cmap=SEQUENTIAL)
+    axis.contour(ticks, ticks, seen.size.cpu().numpy(), levels=[1.0], colors="white", linestyles="--", linewidths=1.5)
+    across, up = zip((0.0, 0.0), *seen.path, strict=True)
     axis.plot(across, up, color="white", linestyle="-", marker="o", markersize=4, markeredgecolor="black")
-    for (x, y), name in (((0, 0), "clean"), (path[-1], "PGD"), ((0, 1), "noise")):
+    for (x, y), name in (((0, 0), "clean"), ((1, 0), "PGD"), ((0, 1), "noise")):
         axis.plot(x, y, linestyle="", marker="o", color="white", markeredgecolor="black", markersize=7)
         axis.annotate(
             name, (x, y), (0, 8), textcoords="offset points", ha="center", color="white", path_effects=OUTLINE
         )
     axis.set(xlabel="along the δ of PGD", ylabel="along a random δ", aspect="equal")
     figure.colorbar(levels, cax=axis.inset_axes((1.05, 0, 0.05, 1)), label="loss")  # as high as the map on a phone too
-    return figure, {"loss": heights, "size": size}
+    return figure, {"loss": seen.loss, "size": seen.size}
 
 
 def strength(table: pd.DataFrame, measure: str, levels: Mapping[str, float]) -> tuple[Figure, pd.DataFrame]:

@@ -75,7 +75,7 @@ def html(states: Sequence[State], sounds: Sequence[str], classes: Sequence[str],
     ]
     first = facts[0]
     sights = "".join(
-        f'<figure><figcaption>{title}</figcaption><img class="dark-light" alt="{words}" src="{source}"></figure>'
+        f'<p class="title">{title}</p><img alt="{words}" src="{source}">'
         for (title, words), source in zip(SIGHTS.items(), first["sights"], strict=True)
     )
     bars = "".join(
@@ -131,7 +131,8 @@ def _control(names: Sequence[str], name: str) -> str:
 
 # In the output and not in the book's own style sheet, so that JupyterLab shows the same.
 STYLE = f"""<style>
-.tried{{display:grid;gap:.8rem 2rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr));margin:1rem 0}}
+.tried{{display:grid;gap:.8rem 2rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr));margin:1rem 0;
+width:100%;text-align:left}}
 .tried>.range,.tried>.switch{{grid-column:1/-1;margin:0}}
 .tried .range{{display:flex;align-items:center;gap:1rem}}
 .tried .range input{{flex:1;min-width:0;height:1.8rem;accent-color:{COLOURS[0]}}}
@@ -143,10 +144,10 @@ STYLE = f"""<style>
 .tried .switch label:last-child span{{border-radius:0 2em 2em 0}}
 .tried .switch :checked+span{{background:{COLOURS[0]};color:#fff}}
 .tried .switch :focus-visible+span{{outline:2px solid currentColor;outline-offset:3px}}
-.tried figure{{margin:0 0 .8rem}}
-.tried img{{display:block;width:100%;height:8.2rem;image-rendering:pixelated;border-radius:.3rem;
+.tried img{{display:block;width:100%!important;height:8.2rem;margin:0 0 .8rem;image-rendering:pixelated;
+padding:0!important;background:none!important;filter:none!important;border-radius:.3rem;
 outline:1px solid color-mix(in srgb,currentColor 20%,transparent);outline-offset:-1px}}
-.tried figcaption,.tried .title{{font-size:.85em;line-height:1.4;margin:0 0 .3rem;text-align:left}}
+.tried .title{{font-size:.85em;line-height:1.4;margin:0 0 .3rem}}
 .tried ol{{list-style:none;position:relative;margin:0;padding:0;height:11.2rem}}
 .tried li{{position:absolute;left:0;right:0;top:0;height:1.95rem;line-height:1.8rem;margin:0;padding:0 .6rem;
 display:flex;justify-content:space-between;gap:1rem;

@@ -12,6 +12,7 @@ import torch
 from avlib.attacks import Threat
 from avlib.files import CHECKOUT
 from avlib.metrics import Interval, floor_map, top_label_lost
+from avlib.plots import breaking
 
 CELLS = {
     cell.id: cell.source
@@ -87,6 +88,10 @@ def test_classes_that_do_not_count_are_named(labels, words):
     }
     data = SimpleNamespace(classes=["a"] * labels.shape[1])
     assert words in said("cell-05", victims=Victims(labels), data=data, **names)
+    assert "2 of these classes are carried, or not carried, by fewer" in said(
+        "cell-05", victims=Victims(labels), data=data, **names
+    )
+    assert "Beware" not in said("cell-05", victims=Victims(labels.repeat(6, 1)), data=data, **names)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,7 @@ def test_classes_that_do_not_count_are_named(labels, words):
 def test_the_search_is_held_against_the_formula(flipped, words):
     radii = {p: torch.tensor([1.0, 2, 3, 4]) for p in (1.0, 2.0, math.inf)}
     found = pd.DataFrame({"norm": [2.0], "epsilon": [2.0], "flipped": [flipped]})
-    assert words in said("cell-10", radii=radii, grid=[(2.0, 2.0)], found=found)
+    assert words in said("cell-10", radii=radii, grid=[(2.0, 2.0)], found=found, breaking=breaking)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +132,12 @@ def test_whether_a_search_has_converged(search, words):
     )
 
 
-def strength(searched: float, attacked: float, spread: float = 0.05) -> str:
-    mAP = {"noise": number(0.7), "PGD": number(attacked, spread)}
+def strength(searched: float, attacked: float, clean: float = 0.8) -> str:
+    mAP = {"noise": number(0.7), "PGD": number(attacked)}
     return said(
         "cell-strength-told",
         searched=number(searched),
-        clean=number(0.8),
+        clean=number(clean),
         mAP=mAP,
         worst=SimpleNamespace(index=list(mAP)),
         under={(name, 0.2): RIGHT for name in mAP},
@@ -159,6 +164,14 @@ def test_what_the_search_adds_to_noise(searched, attacked, words):
 )
 def test_where_chance_lies(attacked, words):
     assert words in strength(0.5, attacked)
+    assert ("upside down" in strength(0.5, attacked)) == (attacked == 0.2)
+
+
+@pytest.mark.parametrize("attacked", [0.7, 0.31, 0.2])
+def test_a_tagger_that_knows_nothing_cannot_be_turned_upside_down(attacked):
+    told = strength(0.5, attacked, clean=0.3)
+    assert "little was to be broken" in told
+    assert "upside down" not in told
 
 
 @pytest.mark.parametrize(
@@ -209,10 +222,8 @@ def test_where_the_slider_turns_the_answer(clean, attacked, labels, words):
     ],
 )
 def test_how_far_noise_gets_on_the_map(noisy, attacked, words):
-    heights = {0: 0.2, 1: noisy, -1: 0.1, 5: attacked}
-    names = {"x": torch.tensor(0), "aside": torch.tensor(1), "delta": torch.tensor(5), "y": None}
-    told = said("cell-map-told", model=lambda b: int(b["audio"]), bce=lambda at, y: torch.tensor(heights[at]), **names)
-    assert words in told
+    heights = {(0, 0): 0.2, (0, 1): noisy, (0, -1): 0.1, (1, 0): attacked}
+    assert words in said("cell-map-told", seen=SimpleNamespace(at=lambda a, b: heights[a, b]))
 
 
 @pytest.mark.parametrize(
@@ -231,9 +242,9 @@ def test_what_the_cover_shows(turned, fooled, words):
 @pytest.mark.parametrize(
     ("half", "full", "words"),
     [
-        (0.95, 1.0, "upper half is hardly missed"),
-        (0.55, 1.0, "neither kept nor lost"),
-        (0.15, 1.0, "rise nearly vanishes"),
+        (0.95, 1.0, "of the rise: the upper one is hardly missed"),
+        (0.55, 1.0, "it is neither kept nor lost"),
+        (0.15, 1.0, "it nearly vanishes"),
         (0.1, 0.1, "nothing can be told"),
     ],
 )
@@ -270,7 +281,6 @@ def test_what_the_loudspeaker_leaves(played, drawn, words):
         "bce": lambda z, y: torch.tensor(next(values)),
         "model": lambda b: None,
         "y": None,
-        "heard": torch.zeros(4),
+        "heard": SimpleNamespace(features=torch.zeros(1)),
     }
-    data = SimpleNamespace(normalizer=lambda x: x, front_end=lambda x: x)
-    assert words in said("cell-39", data=data, x=torch.zeros(1), delta=torch.zeros(1), **names)
+    assert words in said("cell-39", x=torch.zeros(1), delta=torch.zeros(1), **names)

@@ -1,13 +1,12 @@
 """What is drawn is what was computed."""
 
-import math
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from avlib.attacks.landscape import Landscape
 from avlib.plots import breaking
 
 
@@ -38,25 +37,55 @@ def test_every_projection_lands_in_its_ball():
     assert set(drawn["norm"]) == set(breaking.NORM_NAMES.values())
 
 
-def test_loss_curves_are_means_over_clips():
-    history = torch.tensor([[1.0, 2.0], [3.0, 6.0]])
-    figure, drawn = breaking.loss_by_step({"PGD": history})
-    assert drawn["PGD"].tolist() == [2.0, 4.0]
-    assert figure.axes[0].lines[0].get_ydata().tolist() == [2.0, 4.0]
+def test_loss_curves_are_means_over_clips_of_the_best_so_far():
+    history = torch.tensor([[1.0, 2.0, 4.0, 1.0], [3.0, 6.0, 0.0, 0.0]])
+    figure, drawn = breaking.loss_by_step({"PGD": history}, steps=2)
+    assert drawn["PGD"].tolist() == [2.0, 4.0, 5.0, 5.0]
+    curve = figure.axes[0].lines[0]
+    assert curve.get_xydata().tolist() == [[1, 4], [2, 5], [3, 5]]
+    assert curve.get_xydata()[curve.get_markevery()].tolist() == [[2, 5]]
 
 
-def test_before_and_after_share_their_colours():
+def test_before_and_after_share_their_colours_and_say_the_answers():
     clean, delta = torch.rand(20, 64), torch.full((20, 64), 0.1)
-    figure, drawn = breaking.before_and_after(clean, delta, 0.5)
+    figure, drawn = breaking.before_and_after(clean, delta, 0.5, ["bell ✓", "cat ✗", "dog ✗"])
     images = [axis.images[0] for axis in figure.axes[:3]]
     assert images[0].get_clim() == images[2].get_clim()
     assert np.allclose(images[2].get_array(), (drawn["clean"] + drawn["delta"]).T)
+    assert [axis.get_xlabel().splitlines()[-1] for axis in figure.axes[:3]] == ["bell ✓", "cat ✗", "dog ✗"]
 
 
-def test_strength_draws_value_and_interval():
-    table = pd.DataFrame({"attack": ["PGD"] * 2, "epsilon": [0.1, 0.2], "value": [0.5, 0.4], "low": 0.3, "high": 0.6})
-    figure, _ = breaking.strength(table, "mAP", clean=0.7)
+def _table(**columns):
+    rows = [{"attack": name, "epsilon": eps, "value": 0.5} for name in ("noise", "PGD") for eps in (0.1, 0.2)]
+    return pd.DataFrame(rows).assign(**{"low": 0.3, "high": 0.6, **columns})
+
+
+def test_strength_draws_value_and_interval_and_names_its_levels():
+    figure, _ = breaking.strength(_table(), "mAP", {"clean": 0.7, "chance": 0.2})
     curve = figure.axes[0].containers[0].lines
-    assert curve[0].get_ydata().tolist() == [0.5, 0.4]
+    assert curve[0].get_ydata().tolist() == [0.5, 0.5]
     assert curve[1][0].get_ydata().tolist() == [0.3, 0.3]
-    assert math.isclose(figure.axes[0].lines[-1].get_ydata()[0], 0.7)
+    assert {0.7, 0.2} <= {line.get_ydata()[0] for line in figure.axes[0].lines}
+    assert {" clean", " chance"} <= {shown.get_text() for shown in figure.axes[0].texts}
+
+
+def test_at_one_radius_no_interval_hides_another():
+    figure, _ = breaking.strength(_table(), "mAP", {})
+    noise, search = (np.array(bars.lines[0].get_xdata(), float) for bars in figure.axes[0].containers)
+    assert (search / noise > 1.02).all()
+    assert np.allclose(np.sqrt(noise * search), [0.1, 0.2])  # side by side of the radius itself
+
+
+def test_a_value_outside_its_interval_is_drawn_all_the_same():
+    breaking.strength(_table(low=0.55, high=0.45), "mAP", {})
+
+
+def test_the_map_shows_the_ball_and_the_path():
+    ticks = torch.arange(-12, 13) / 10
+    size = (ticks[:, None].square() + ticks.square()).sqrt()
+    figure, drawn = breaking.loss_map(Landscape(ticks.expand(25, 25), size, [(0.4, 0.0), (1.0, 0.0)]))
+    axis = figure.axes[0]
+    assert axis.lines[0].get_xydata().tolist() == [[0, 0], [0.4, 0], [1, 0]]
+    edge = np.concatenate([path.vertices for path in axis.collections[1].get_paths()])
+    assert np.allclose(np.hypot(*edge.T), 1, atol=0.01)
+    assert torch.equal(drawn["size"], size)
