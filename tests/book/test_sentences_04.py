@@ -116,7 +116,7 @@ def test_what_the_fit_takes_beyond_random_noise():
     assert "a share of **0.50**" in headline(UP, UP, LEVEL)
     assert "cannot be told from luck" in headline(LEVEL, LEVEL, LEVEL)
     assert "no share of it can be told" in headline(LEVEL, LEVEL, LEVEL)
-    assert "did worse than chance" in headline(DOWN, DOWN, LEVEL)
+    assert "did worse than a random δ" in headline(DOWN, DOWN, LEVEL)
     assert "no drop to share out" in headline(DOWN, DOWN, LEVEL)
     assert "cannot be told" in headline(NAN, NAN, NAN)
 
