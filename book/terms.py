@@ -14,6 +14,7 @@ EVERYDAY = {
     "ceiling",
     "chance",
     "floor",
+    "positive",
     "published",
     "split",
     "tag",
