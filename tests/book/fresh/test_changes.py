@@ -27,7 +27,7 @@ CODE = [
     ("avlib/attacks/released.py", NOISE),
     ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE}),
     ("avlib/metrics/localisation.py", {"02_models_that_tag"}),
-    ("avlib/plots/pictures.py", {EYE}),
+    ("avlib/plots/pictures.py", {"01_listening_and_looking", EYE}),
     ("avlib/notebook.py", ALL),
     ("avlib/data/avdigits.py", {"04_one_noise@avdigits"}),
     ("avlib/data/synthav/sound.py", ALL - {"04_one_noise@avdigits"}),
