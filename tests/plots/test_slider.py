@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from avlib import notebook
 from avlib.plots import slider
 from avlib.plots.slider import State
 
@@ -135,3 +136,16 @@ def test_a_browser_puts_another_state_in_place(count, tmp_path):
     assert "horn ✗100 %" in shown.words
     assert last["told"] in shown.words
     assert last["spoken"] in shown.words
+
+
+def test_a_run_writes_the_sounds_that_its_slider_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVLIB_OUT", str(tmp_path))
+    outputs: list[notebook.HTML] = []
+    monkeypatch.setattr(notebook, "display", outputs.append)
+    values = {"profile": "smoke", "dataset": "synthav"}
+    notebook.Run("03_breaking", values, values).slider("key", states(3), 16000, CLASSES, LABELS)
+    (shown,) = outputs
+    sounds = [fact["sound"] for fact in facts(shown.data)]
+    assert len(set(sounds)) == 3
+    for sound in sounds:
+        assert (tmp_path / "media" / "smoke" / sound.removeprefix("media/")).stat().st_size > 44
