@@ -58,7 +58,7 @@ def html(states: Sequence[State], sounds: Sequence[str], classes: Sequence[str],
     limit = max(float((state.seen - clean).abs().float().quantile(CLEAR)) for state in states) or 1.0
     tops = [state.scores.topk(min(SHOWN, len(classes))).indices.tolist() for state in states]
     rows = list(dict.fromkeys(c for top in tops for c in top))
-    marked = {c: f"{text.clean(classes[c])} {'✓' if labels[c] else '✗'}" for c in rows}
+    marked = {c: f"{'✓' if labels[c] else '✗'} {text.clean(classes[c])}" for c in rows}
     facts: list[dict[str, Any]] = [
         {
             "name": state.name,
