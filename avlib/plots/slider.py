@@ -58,7 +58,7 @@ def html(states: Sequence[State], sounds: Sequence[str], classes: Sequence[str],
     limit = max(float((state.seen - clean).abs().float().quantile(CLEAR)) for state in states) or 1.0
     tops = [state.scores.topk(min(SHOWN, len(classes))).indices.tolist() for state in states]
     rows = list(dict.fromkeys(c for top in tops for c in top))
-    marked = {c: f"{text.clean(classes[c])} {'✓' if labels[c] else '✗'}" for c in rows}
+    marked = {c: f"{'✓' if labels[c] else '✗'} {text.clean(classes[c])}" for c in rows}
     facts: list[dict[str, Any]] = [
         {
             "name": state.name,
@@ -146,7 +146,7 @@ width:100%;text-align:left}}
 .tried .switch :focus-visible+span{{outline:2px solid currentColor;outline-offset:3px}}
 .tried img{{display:block;width:100%!important;height:8.2rem;margin:0 0 .8rem;image-rendering:pixelated;
 padding:0!important;background:none!important;filter:none!important;border-radius:.3rem;
-outline:1px solid color-mix(in srgb,currentColor 20%,transparent);outline-offset:-1px}}
+outline:1px solid color-mix(in srgb,currentColor 35%,transparent);outline-offset:-1px}}
 .tried .title{{font-size:.85em;line-height:1.4;margin:0 0 .3rem}}
 .tried ol{{list-style:none;position:relative;margin:0;padding:0;height:11.2rem}}
 .tried li{{position:absolute;left:0;right:0;top:0;height:1.95rem;line-height:1.8rem;margin:0;padding:0 .6rem;

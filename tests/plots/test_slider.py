@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from avlib import notebook
 from avlib.plots import slider
 from avlib.plots.slider import State
 
@@ -65,7 +66,7 @@ def test_what_stands_without_a_script_is_the_clean_clip():
     shown = Shown(page(3))
     (audio,) = (given for tag, given in shown.tags if tag == "audio")
     assert audio["src"] == "media/p/0.wav"
-    assert "bell ✓90 %cat ✗50 %" in shown.words
+    assert "✓ bell90 %✗ cat50 %" in shown.words
     assert "mAP 1.00" in shown.words
     assert all(given["alt"] for tag, given in shown.tags if tag == "img")
 
@@ -77,7 +78,7 @@ def test_every_state_has_its_five_highest_classes_in_order():
         shares = [share for rank, share in sorted(fact["bars"]) if rank < 5]
         assert shares == pytest.approx(state.scores.sort(descending=True).values[:5].tolist(), abs=1e-3)
         assert fact["spoken"].count(";") == 4
-        assert ("horn ✗" in fact["spoken"]) == (state.scores[6] > 0.2)
+        assert ("✗ horn" in fact["spoken"]) == (state.scores[6] > 0.2)
 
 
 def test_fewer_classes_than_five_are_all_shown():
@@ -132,6 +133,19 @@ def test_a_browser_puts_another_state_in_place(count, tmp_path):
     assert [given["src"] for tag, given in shown.tags if tag == "img"] == last["sights"]
     rows = [given["style"] for tag, given in shown.tags if tag == "li"]
     assert rows == [f"--rank:{rank};--share:{share:g}" for rank, share in last["bars"]]
-    assert "horn ✗100 %" in shown.words
+    assert "✗ horn100 %" in shown.words
     assert last["told"] in shown.words
     assert last["spoken"] in shown.words
+
+
+def test_a_run_writes_the_sounds_that_its_slider_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVLIB_OUT", str(tmp_path))
+    outputs: list[notebook.HTML] = []
+    monkeypatch.setattr(notebook, "display", outputs.append)
+    values = {"profile": "smoke", "dataset": "synthav"}
+    notebook.Run("03_breaking", values, values).slider("key", states(3), 16000, CLASSES, LABELS)
+    (shown,) = outputs
+    sounds = [fact["sound"] for fact in facts(shown.data)]
+    assert len(set(sounds)) == 3
+    for sound in sounds:
+        assert (tmp_path / "media" / "smoke" / sound.removeprefix("media/")).stat().st_size > 44
