@@ -290,6 +290,8 @@ class Run:
 
 
 def _shown(word: Any) -> Any:
+    if isinstance(word, Interval) and _nothing(word):
+        return "–"
     return text.html(word) if isinstance(word, str) else word
 
 
@@ -313,7 +315,8 @@ def _format(name: object, value: Any, formats: Mapping[str, str]) -> str:
 
 
 def _nothing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    number = value.value if isinstance(value, Interval) else value
+    return number is None or (isinstance(number, float) and math.isnan(number))
 
 
 def _wordy(value: Any) -> bool:
