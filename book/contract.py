@@ -28,7 +28,7 @@ from book.plan import declared, plan
 LONGEST, MEDIAN, WORDS_PER_LINE = 30, 6, 8
 WORDS_A_MINUTE, ABOUT = 200, 0.25  # of reading, and how far the stated time may be off
 TIME = re.compile(r"\*\*Time\*\* – (?:about )?(\d+) minutes to read")
-LEVEL = re.compile(r"(?m)^### Exercise \d+: .+\n\s*\*(Check|Build|Question)\*")
+LEVEL = re.compile(r"(?m)^### Exercise \d+: .+\n\s*\*(Check|Build|Question)\.?\*")
 ABSOLUTE = re.compile(r"(?<![\w./:-])/(?:home|Users|root|work|tmp|mnt|opt|var|private|usr|data)/[\w.]|\b[A-Z]:\\\w")
 OPENING = ("You will learn", "Time", "Before you start")
 
