@@ -205,8 +205,8 @@ def test_a_hum_that_was_made_is_no_hum_of_the_world(gap, finds):
     made, found = (told("cell-20", data=data(FAIR, name=name), **common) for name in ("synthav", "folder"))
     assert finds in made
     assert finds in found
-    assert made.index("P1.16, about recordings, stays open") < made.index("CRNN − CSN")  # the scope comes first
-    assert "counts for P1.16" in found
+    assert made.index("the claim, about recordings, stays open") < made.index("CRNN − CSN")  # the scope comes first
+    assert "counts for the claim" in found
     assert "not told apart" in told("cell-20", data=data(FAIR), carried=Positives((9, 2, 9), 30), **common)
     for absent in ({"data": data(FAIR, classes=("a", "b", "c"))}, {"data": data(FAIR), "unscored": ["Mains hum"]}):
         assert "not among the classes that are scored" in told("cell-20", **{**common, **absent})
