@@ -207,7 +207,10 @@ def test_every_chapter_decides_a_claim_by_a_number_that_it_keeps():
         source = "\n".join(cell.source for cell in nbformat.read(pages[claim.rule.page], as_version=4).cells)
         page = claim.rule.page + "@synthav.json"
         kept = json.loads((Places().root / "data" / "reference" / "smoke" / page).read_text())
-        assert f'"{claim.rule.effect}"' in source or claim.rule.effect in kept["numbers"] | kept["unstable"]
+        assert (
+            re.search(rf"""["']{claim.rule.effect}["']""", source)
+            or claim.rule.effect in kept["numbers"] | kept["unstable"]
+        )
         assert set(claim.chapters) <= {name[:2] for name in pages}
 
 
@@ -253,7 +256,12 @@ def test_each_chapter_ends_its_body_with_its_verdicts(path):
     assert len(at) == 1
     assert cells[at[0] + 1].source == "run.verdicts()"
     assert cells[at[0] + 2].source.startswith("## Takeaways")
-    kept = [i for i, cell in enumerate(cells) for claim in RULED if f'"{claim.rule.effect}"' in cell.source]
+    kept = [
+        i
+        for i, cell in enumerate(cells)
+        for claim in RULED
+        if re.search(rf"""["']{claim.rule.effect}["']""", cell.source)
+    ]
     assert all(i < at[0] for i in kept)  # what is decided has been measured
 
 
