@@ -65,7 +65,8 @@ def source(
     - ``split`` (optional): train, valid or eval; without it 70 / 10 / 20 % of the *files* are dealt out by a hash of
       their paths relative to the table, so that clips of one recording stay together, wherever the folder lies.
 
-    Each clip lasts `seconds`: longer ones are cut, shorter ones end in silence (sound) or their last frame (film).
+    Each clip lasts `seconds`, or as long as the longest part where the table gives every part an end before that:
+    longer ones are cut, shorter ones end in silence (sound) or their last frame (film).
     `classes` names the labels in order (default: all that occur, sorted).  Frames are squares of `size` pixels at
     `fps`, `window` of them in a window.  The default manifest is ``$AVLIB_DATA/folder/manifest.csv``.  Profile and
     seed do not matter: the table decides.
@@ -90,6 +91,8 @@ def source(
                     f"clip {line.clip!r} has label {label!r}, which is not among the {len(names)} classes "
                     f"(nearest: {near[0]!r}): correct {path} or add it to `classes`"
                 )
+    lasting = [math.inf if line.end is None else line.end - line.start for line in table]
+    seconds = min(seconds, max(lasting))
     dealt = _splits(path, table)
     state = "\n".join(
         f"{line.media} {_stat(line.media)}" for line in table

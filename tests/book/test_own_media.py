@@ -42,7 +42,7 @@ def _film(path: Path, sound: np.ndarray, labels: list[str]) -> None:
 
 def _folder(root: Path, clips: int, filmed: bool) -> None:
     """`clips` media and the table of them; one label is carried by a single clip of eval, one by none."""
-    draw, rows = np.random.default_rng(0), ["clip,media,labels,split"]
+    draw, rows = np.random.default_rng(0), ["clip,media,labels,start,end,split"]
     (root / "folder").mkdir(parents=True)
     for number in range(clips):
         split = "train" if number < 0.6 * clips else "valid" if number < 0.7 * clips else "eval"
@@ -53,7 +53,7 @@ def _folder(root: Path, clips: int, filmed: bool) -> None:
             _film(root / "folder" / name, sound, labels)
         else:
             soundfile.write(root / "folder" / name, sound, RATE)
-        rows.append(f"c{number},{name},{';'.join(labels)},{split}")
+        rows.append(f"c{number},{name},{';'.join(labels)},0,{SECONDS},{split}")
     (root / "folder" / "manifest.csv").write_text("\n".join(rows))
 
 

@@ -99,7 +99,8 @@ def test_start_and_end(tmp_path):
 
 def test_a_part_shorter_than_its_clip_ends_in_silence(tmp_path):
     write(tmp_path / "a.wav", 700, 3)
-    lines = ["clip,media,start,end,labels,split", *(f"{s},a.wav,1,1.5,x,{s}" for s in SPLITS)]
+    ends = {"train": 3, "valid": 3, "eval": 1.5}
+    lines = ["clip,media,start,end,labels,split", *(f"{s},a.wav,1,{ends[s]},x,{s}" for s in SPLITS)]
     waveform = (
         folder.source(manifest=listed(tmp_path, "\n".join(lines)), seconds=1.0)
         .clip("eval", 0, ("audio",))
@@ -107,6 +108,14 @@ def test_a_part_shorter_than_its_clip_ends_in_silence(tmp_path):
     )
     assert waveform[: RATE // 2 - 10].abs().max() > 0.2
     assert waveform[RATE // 2 :].abs().max() == 0
+
+
+@pytest.mark.parametrize(("ends", "seconds"), [((2, 2.5, 1.5), 1.5), ((2, "", 1.5), 10.0)])
+def test_clips_last_no_longer_than_the_longest_part_where_every_part_has_an_end(ends, seconds, tmp_path):
+    write(tmp_path / "a.wav", 700, 3)
+    rows = [f"{split},a.wav,1,{end},x,{split}" for split, end in zip(SPLITS, ends, strict=True)]
+    source = folder.source(manifest=listed(tmp_path, "\n".join(["clip,media,start,end,labels,split", *rows])))
+    assert len(source.clip("eval", 0, ("audio",)).media.waveform) == seconds * RATE
 
 
 def test_undeclared_split_is_dealt_by_file_the_same_every_time(tmp_path):
