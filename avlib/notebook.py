@@ -28,7 +28,7 @@ from matplotlib.text import Text
 from torch import Tensor
 
 import avlib
-from avlib import clock, text
+from avlib import clock, tables, text
 from avlib.claims import verdicts
 from avlib.clock import spent
 from avlib.device import device, title
@@ -174,22 +174,16 @@ class Run:
         plt.close(figure)
         self.figures[name] = {key: {**_facts(values), **facts} for key, values in _columns(data).items()}
 
-    def table(self, frame: pd.DataFrame, name: str, keep: Mapping[str, str] | None = None, **formats: str) -> None:
-        """Show a table; `formats` maps columns to format strings.  Its words are text and no HTML.
+    def table(self, frame: pd.DataFrame, keep: Mapping[str, str] | None = None, **formats: str) -> None:
+        """Show a table, as `avlib.tables.shown` writes it with `formats`.
 
         `keep` maps columns to keys under which their numbers are kept, as by `result`: ``{"mAP": "mAP_{}"}`` keeps the
-        column mAP under ``mAP_`` and the name of each row.  The book takes the Markdown of a table, which it can number
-        and refer to.
+        column mAP under ``mAP_`` and the name of each row.
         """
         for column, key in (keep or {}).items():
             for row, value in frame[column].items():
                 self.result(key.format(str(row).replace(" ", "_")), value)
-        styled = frame.map(_shown).style.format(dict(formats), na_rep="–", precision=3).set_uuid(name)
-        for axis in (0, 1):
-            styled = styled.format_index(_shown, axis=axis)
-        if isinstance(frame.index, pd.RangeIndex):
-            styled = styled.hide(axis="index")
-        display({"text/html": styled.to_html(), "text/markdown": _piped(frame, formats)}, raw=True)
+        display(tables.shown(frame, formats), raw=True)
 
     @spent("drawing")
     def listen(
@@ -287,41 +281,6 @@ class Run:
         )
         told = f"{self.variant}, {self.profile}, {provenance['date']}, {provenance['seconds']} s"
         display(HTML(f'<details class="provenance"><summary>{told}</summary><table>{rows}</table></details>'))
-
-
-def _shown(word: Any) -> Any:
-    if isinstance(word, Interval) and _nothing(word):
-        return "–"
-    return text.html(word) if isinstance(word, str) else word
-
-
-def _piped(frame: pd.DataFrame, formats: Mapping[str, str]) -> str:
-    """`frame` as a Markdown table: words to the left, numbers to the right."""
-    shown = pd.DataFrame({
-        name: ["–" if _nothing(value) else _format(name, value, formats) for value in frame[name]]
-        for name in frame
-    })  # fmt: skip
-    sides = [":---" if values.map(_wordy).any() else "---:" for _, values in frame.items()]
-    if not isinstance(frame.index, pd.RangeIndex):
-        shown.insert(0, frame.index.name or "", [str(name) for name in frame.index])
-        sides.insert(0, ":---")
-    rows = [list(map(str, shown.columns)), *shown.to_numpy().tolist()]
-    lines = ["| " + " | ".join(map(text.cell, row)) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "|".join(sides) + "|", *lines[1:]])
-
-
-def _format(name: object, value: Any, formats: Mapping[str, str]) -> str:
-    return formats.get(str(name), "{:.3f}" if isinstance(value, float) else "{}").format(value)
-
-
-def _nothing(value: Any) -> bool:
-    number = value.value if isinstance(value, Interval) else value
-    return number is None or (isinstance(number, float) and math.isnan(number))
-
-
-def _wordy(value: Any) -> bool:
-    """Whether `value` is read as words: text without a digit."""
-    return isinstance(value, str) and not any(map(str.isdigit, value))
 
 
 def _no_mathematics(figure: Figure) -> None:

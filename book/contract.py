@@ -24,9 +24,10 @@ from avlib.errors import AvlibError
 from avlib.parameters import Parameters, check
 from book.places import Places
 from book.plan import declared, plan
+from book.reading import minutes, words
 
 LONGEST, MEDIAN, WORDS_PER_LINE = 30, 6, 8
-WORDS_A_MINUTE, ABOUT = 200, 0.25  # of reading, and how far the stated time may be off
+ABOUT = 0.25  # how far the stated time to read may be off
 TIME = re.compile(r"\*\*Time\*\* – (?:about )?(\d+) minutes to read")
 LEVEL = re.compile(r"(?m)^### Exercise \d+: .+\n\s*\*(Check|Build|Question)\.?\*")
 ABSOLUTE = re.compile(r"(?<![\w./:-])/(?:home|Users|root|work|tmp|mnt|opt|var|private|usr|data)/[\w.]|\b[A-Z]:\\\w")
@@ -115,27 +116,17 @@ def _length(name: str, cells: list[Any]) -> list[str]:
     found = [f"a cell of {length} lines; {LONGEST} are allowed" for length in lengths if length > LONGEST]
     if (middle := statistics.median(lengths)) > MEDIAN:
         found.append(f"half of the code cells have {middle:g} lines or more; {MEDIAN} are allowed")
-    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
-    if words < WORDS_PER_LINE * sum(lengths):
-        found.append(f"{words} words of prose on {sum(lengths)} lines of code; {WORDS_PER_LINE} a line are needed")
+    written = words([cell for cell in cells if cell.cell_type == "markdown"])
+    if written < WORDS_PER_LINE * sum(lengths):
+        found.append(f"{written} words of prose on {sum(lengths)} lines of code; {WORDS_PER_LINE} a line are needed")
     return found
 
 
 def _reading(name: str, cells: list[Any]) -> list[str]:
-    words = sum(len(text.split()) for cell in cells for text in _read(cell))
-    needed = words / WORDS_A_MINUTE
-    stated = TIME.search(cells[0].source) if cells else None
+    needed, stated = minutes(cells), TIME.search(cells[0].source) if cells else None
     if stated and abs(int(stated[1]) - needed) <= max(1, ABOUT * needed):
         return []
-    return [f"its {words} words take {needed:.0f} minutes: **Time** – {needed:.0f} minutes to read; …"]
-
-
-def _read(cell: Any) -> list[str]:
-    """What a reader reads: prose, and the prose that a run says."""
-    if cell.cell_type == "markdown":
-        return [cell.source]
-    shown = [output.get("data", {}) for output in cell.get("outputs", [])]
-    return [data["text/markdown"] for data in shown if "text/markdown" in data and "text/html" not in data]
+    return [f"its {words(cells)} words take {needed} minutes: **Time** – {needed} minutes to read; …"]
 
 
 def _execution(name: str, cells: list[Any]) -> list[str]:

@@ -10,8 +10,8 @@ from avlib.clock import KINDS
 from book.fresh import Facts
 from book.numbers import HEADLINES, Known, number
 from book.places import Page, Places
+from book.reading import minutes
 
-PACE = 200  # words that are read in a minute
 NOTHING: Mapping[str, Any] = {"values": {}}
 
 
@@ -54,9 +54,8 @@ def lessons(pages: Sequence[Page], done: Mapping[str, Facts], places: Places) ->
         if "@" in page.slot:  # a chapter once more
             continue
         cells = nbformat.read(places.source(page), as_version=4).cells
-        words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
         took = f"{done[page.slot].seconds:.0f} s" if page.slot in done else "–"
-        rows.append([f"{{doc}}`../{page.document}`", f"{words / PACE:.0f} min", took])
+        rows.append([f"{{doc}}`../{page.document}`", f"{minutes(cells)} min", took])
     return table(["chapter", "reading", f"computing, at `{pages[0].profile}`"], rows, ":---|---:|---:")
 
 

@@ -98,10 +98,7 @@ def missing(name: str, modalities: Sequence[str] = ()) -> str | None:
     True
     """
     try:
-        source = _source(name)()
-        if name == "folder":
-            importlib.import_module("avlib.data.folder").enough()
-        return next(filter(None, map(source.lacks, modalities)), None)
+        return _source(name)().lacks(modalities) or None
     except AvlibError as error:
         return str(error)
 

@@ -111,26 +111,6 @@ def source(
     )
 
 
-def enough(manifest: str | Path | None = None) -> None:
-    """Refuse a table with too few clips for a chapter; no file of media is opened.
-
-    Raises
-    ------
-    AvlibError
-        As `source` does; when a split has fewer than `LEAST` clips; and when no class is in some clips of eval and not
-        in all, so that no score could be computed.
-    """
-    path = _manifest(manifest)
-    dealt = _splits(path, _table(path)[0])
-    cure = "list more files, or add a column `split`"
-    for split, least in LEAST.items():
-        if (count := len(dealt[split])) < least:
-            raise AvlibError(f"{path} has {count} clips for {split}, and a chapter needs at least {least}: {cure}")
-    carried = Counter(label for line in dealt["eval"] for label in set(line.labels))
-    if not any(count < len(dealt["eval"]) for count in carried.values()):
-        raise AvlibError(f"{path}: no class is in some clips of eval and not in all, so nothing can be ranked: {cure}")
-
-
 def _manifest(manifest: str | Path | None) -> Path:
     if manifest is not None:
         path = Path(manifest)
@@ -232,7 +212,19 @@ def _splits(path: Path, table: list[Line]) -> dict[str, list[Line]]:
     return dealt
 
 
-def _lacks(path: Path, dealt: dict[str, list[Line]], modality: str) -> str:
+def _lacks(path: Path, dealt: dict[str, list[Line]], modalities: Sequence[str]) -> str:
+    """What the table has too little of for a chapter, and then what the files of a split are without."""
+    cure = "list more files, or add a column `split`"
+    for split, least in LEAST.items():
+        if (count := len(dealt[split])) < least:
+            return f"{path} has {count} clips for {split}, and a chapter needs at least {least}: {cure}"
+    carried = Counter(label for line in dealt["eval"] for label in set(line.labels))
+    if not any(count < len(dealt["eval"]) for count in carried.values()):
+        return f"{path}: no class is in some clips of eval and not in all, so nothing can be ranked: {cure}"
+    return next(filter(None, (_without(path, dealt, modality) for modality in modalities)), "")
+
+
+def _without(path: Path, dealt: dict[str, list[Line]], modality: str) -> str:
     """The first split none of whose files, as far as they are looked at, has a track of `modality`."""
     for split, lines in dealt.items():
         files = sorted({line.media for line in lines})

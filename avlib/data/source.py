@@ -22,7 +22,7 @@ class Clip:
     events: tuple[Event, ...] | None = None
 
 
-def _nothing(modality: str) -> str:
+def _nothing(modalities: Sequence[str]) -> str:
     return ""
 
 
@@ -34,8 +34,8 @@ class Source:
     process; a modality that is not asked for may be left empty, and what cannot be read raises `BadMedia`.  Its
     waveform has the rate of `front_end` and the same length for every clip, its frames the same shape.  `window` is
     the number k of video frames in a window.  `key` holds everything besides the code of `modules` that decides the
-    content.  `faults()` lists source files that were left out, as (file, reason).  `lacks(modality)` says why no clip
-    can have it, and is empty where some may.
+    content.  `faults()` lists source files that were left out, as (file, reason).  `lacks(modalities)` says,
+    before any clip is made, why no chapter can be computed with them, and is empty where one may.
     """
 
     name: str
@@ -48,4 +48,4 @@ class Source:
     window: int = 1
     implications: tuple[tuple[str, str], ...] = ()
     faults: Callable[[], Sequence[tuple[str, str]]] = field(default=tuple)
-    lacks: Callable[[str], str] = field(default=_nothing)
+    lacks: Callable[[Sequence[str]], str] = field(default=_nothing)

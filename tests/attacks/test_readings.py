@@ -10,20 +10,14 @@ from avlib.attacks.readings import PROJECTED, as_long, fitting_loss, readings, t
 from avlib.data.split import Split
 from avlib.features import Normalizer, paper64
 from avlib.models import LinearTagger
+from tests.attacks.toys import linear_tagger
 
 EPS, PASSES = 0.1, 12
 
 
 @pytest.fixture(scope="module")
 def found():
-    generator = torch.Generator().manual_seed(0)
-    model = LinearTagger(classes=3, frames=5, mels=4)
-    model.head.weight.data.normal_(generator=generator)
-    split = Split(
-        {"audio": torch.randn(16, 5, 4, generator=generator)},
-        (torch.rand(16, 3, generator=generator) < 0.5).float(),
-        tuple(map(str, range(16))),
-    )
+    model, split = linear_tagger()
     batch, _ = split.batch(range(16))
     made = readings(model, split, split, eps=EPS, passes=PASSES, batch_size=8, seed=0, modality="audio")
     normalizer = Normalizer(torch.zeros(4), torch.ones(4))
@@ -75,14 +69,7 @@ def test_a_random_delta_is_as_long_in_every_frame_whatever_the_norm():
 
 
 def test_the_loss_of_a_fit_is_that_of_its_history():
-    generator = torch.Generator().manual_seed(3)
-    model = LinearTagger(classes=3, frames=5, mels=4)
-    model.head.weight.data.normal_(generator=generator)
-    clips = Split(
-        {"audio": torch.randn(16, 5, 4, generator=generator)},
-        (torch.rand(16, 3, generator=generator) < 0.5).float(),
-        tuple(map(str, range(16))),
-    )
+    model, clips = linear_tagger(seed=3)
     released = fit_released(model, clips, norm=2, eps=EPS, modality="audio", passes=4, batch_size=8)
     projected = fit_universal(model, clips, {"audio": Threat(2, EPS)}, passes=4, batch_size=8)
     assert fitting_loss(model, clips, released, 8) == pytest.approx(released.history.loss.iloc[-1])

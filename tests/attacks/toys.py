@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from avlib.data.split import Split
-from avlib.models import Branch, Tagger
+from avlib.models import Branch, LinearTagger, Tagger
 
 T, F = 6, 5
 NORMS = (1, 2, math.inf)
@@ -15,6 +15,15 @@ DUAL = {1: math.inf, 2: 2, math.inf: 1}
 
 def gen(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def linear_tagger(seed: int = 0, mels: int = 4) -> tuple[LinearTagger, Split]:
+    """A linear tagger of three classes, and sixteen clips (5, mels) that it has never seen."""
+    model = LinearTagger(classes=3, frames=5, mels=mels)
+    model.head.weight.data.normal_(generator=(generator := gen(seed)))
+    audio = torch.randn(16, 5, mels, generator=generator)
+    labels = (torch.rand(16, 3, generator=generator) < 0.5).float()
+    return model, Split({"audio": audio}, labels, tuple(map(str, range(16))))
 
 
 class Linear(nn.Module):

@@ -1,7 +1,6 @@
 """Sentences of chapter 1 that tell a result: the cells of the notebook, fed with results from every side."""
 
 import itertools
-import json
 import re
 from dataclasses import replace
 from types import SimpleNamespace as Some
@@ -20,33 +19,9 @@ from avlib.features import LogMel
 from avlib.metrics import Interval, broken_share, tagging
 from avlib.plots.pictures import thumbnail
 from avlib.training import Recipe
-from book.places import Places
+from tests.book.cells import Run, cells
 
-CELLS = {
-    cell["id"]: "".join(cell["source"])
-    for cell in json.loads((Places().notebooks / "01_listening_and_looking.ipynb").read_text())["cells"]
-}
-
-
-class Run:
-    """Takes what a notebook says and keeps; shows nothing."""
-
-    device = "cpu"
-
-    def __init__(self):
-        self.said, self.kept = [], {}
-
-    def say(self, prose):
-        self.said.append(prose)
-
-    def result(self, key, value, **facts):
-        self.kept[key] = value
-        return value
-
-    def figure(self, *shown, **options):
-        pass
-
-    listen = table = figure
+CELLS = cells("01_listening_and_looking")
 
 
 def executed(cell, **names):
@@ -56,7 +31,7 @@ def executed(cell, **names):
 
 
 def told(cell, **names):
-    said = "\n".join(executed(cell, **names)["run"].said)
+    said = executed(cell, **names)["run"].text
     assert not re.search(r"\bnan\b", said), said
     return said
 

@@ -1,6 +1,5 @@
 """Sentences of chapter 2 and its eye that tell a result: the cells, fed with results from every side."""
 
-import json
 import math
 import re
 from dataclasses import replace
@@ -18,39 +17,10 @@ from avlib.errors import AvlibError
 from avlib.losses import bce
 from avlib.metrics import Interval, Positives, apart, spread
 from avlib.models import POOLINGS, pool
-from book.places import Places
+from tests.book.cells import Run, cells
 
-CELLS = {
-    cell["id"]: "".join(cell["source"])
-    for name in ("02_models_that_tag", "02b_first_eye")
-    for cell in json.loads((Places().notebooks / f"{name}.ipynb").read_text())["cells"]
-}
+CELLS = cells("02_models_that_tag", "02b_first_eye")
 NAMES, MODELS = ["CSN", "CRNN", "ResNet"], ["CSN", "CRNN", "ResNet", "averages"]
-
-
-class Run:
-    """Takes what a notebook says, keeps and shows."""
-
-    device = "cpu"
-
-    def __init__(self):
-        self.said, self.kept = [], {}
-
-    def say(self, prose):
-        self.said.append(prose)
-
-    def result(self, key, value, **facts):
-        self.kept[key] = value
-        return value
-
-    def figure(self, name, drawn, words="", **facts):
-        self.said.append(words)
-
-    def table(self, frame, name, **formats):
-        self.said.append(frame.to_string())
-
-    def listen(self, *shown):
-        pass
 
 
 GIVEN = {
@@ -67,7 +37,7 @@ def executed(cell, **names):
 
 
 def told(cell, **names):
-    said = "\n".join(executed(cell, **names)["run"].said)
+    said = executed(cell, **names)["run"].text
     assert not re.search(r"\bnan\b", said), said
     return " ".join(said.split())
 

@@ -3,39 +3,19 @@
 import math
 from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from avlib.attacks import Threat
-from avlib.files import CHECKOUT
 from avlib.metrics import Interval, floor_map, top_label_lost
 from avlib.plots import breaking
+from tests.book.cells import Run, cells
 
-CELLS = {
-    cell.id: cell.source
-    for cell in nbformat.read(CHECKOUT / "notebooks" / "03_breaking_a_model.ipynb", as_version=4).cells
-}
+CELLS = cells("03_breaking_a_model")
 LABELS = torch.tensor([[1.0, 0], [0, 1], [0, 1], [0, 1]])
 RIGHT = LABELS * 8 - 4  # logits; times −1 they are wrong about every clip
-
-
-class Run:
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.words = ""
-        self.device = "cpu"
-        self.kept: dict[str, object] = {}
-
-    def say(self, prose: str) -> None:
-        self.words += prose + "\n"
-
-    def result(self, key, value, **facts):
-        self.kept[key] = value
-        return value
 
 
 class Victims:
@@ -60,8 +40,8 @@ def said(cell: str, **names) -> str:
         "few": {"audio": torch.zeros(2, 3, 4)}, "few_labels": LABELS[:2],
     }  # fmt: skip
     exec(compile(CELLS[cell], cell, "exec"), {**common, **names})
-    assert "nan" not in run.words.lower().replace("chance", "")
-    return run.words
+    assert "nan" not in run.text.lower().replace("chance", "")
+    return run.text
 
 
 def climb(start: float, middle: float, end: float):

@@ -3,7 +3,6 @@
 import math
 from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,45 +13,25 @@ from avlib.attacks.readings import PROJECTED
 from avlib.checking import verdict
 from avlib.data.split import Split
 from avlib.losses import bce
-from avlib.metrics import Interval, interval, paired, shift_share, tagging
-from avlib.models import LinearTagger
-from book.places import Places
+from avlib.metrics import Interval, apart, interval, paired, shift_share, tagging
+from tests.attacks.toys import linear_tagger
+from tests.book.cells import Run, cells
 
-CELLS = {
-    cell["id"]: cell["source"] for cell in nbformat.read(Places().notebooks / "04_one_noise.ipynb", as_version=4).cells
-}
-
-
-class Run:
-    """Collects what a cell says and keeps."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.kept: dict[str, object] = {}
-
-    def say(self, prose: str) -> None:
-        self.said.append(prose)
-
-    def result(self, key: str, value: object, **_: object) -> object:
-        self.kept[key] = value
-        return value
-
-    def figure(self, *_: object, **__: object) -> None:
-        pass
+CELLS = cells("04_one_noise")
 
 
 def told(cell: str, **names: object) -> str:
     """What the cell of that id says, given the `names` that those above it set."""
     run = Run()
     exec(CELLS[cell], names | {"run": run, "math": math, "pd": pd})
-    return "\n".join(run.said)
+    return run.text
 
 
 def around(value: float, reach: float = 0.02) -> Interval:
     return interval(value, value + np.linspace(-reach, reach, 41), clips=900)
 
 
-NAN = interval(math.nan, np.array([math.nan]))
+NAN = around(math.nan)
 UP, DOWN, LEVEL = around(0.2), around(-0.2), around(0.0)
 
 
@@ -107,7 +86,7 @@ def test_whether_the_loss_still_rises(losses, course):
 def headline(drop: Interval, whole: Interval, gain: Interval) -> str:
     rows = {name: {"mAP": around(0.5), "lwlrap": around(0.5), "broken": around(0.3)} for name in
             ("clean", "random δ", "universal δ")}  # fmt: skip
-    names = {"drop": drop, "whole": whole, "gain": gain, "by_noise": around(0.1), "apart": [0.4, 0.5]}
+    names = {"drop": drop, "whole": whole, "gain": gain, "by_noise": around(0.1), "by_seed": [0.4, 0.5]}
     return told("cell-20a", harm=pd.DataFrame(rows).T, draws=range(3), seeds=1, passes=5, **names)
 
 
@@ -140,7 +119,7 @@ def test_whether_more_passes_help():
 def test_which_epsilon_the_rule_would_choose(gaps, words):
     luck = np.random.default_rng(0).normal(0, 0.02, (3, 200))
     known = {eps: interval(gap, gap + row) for (eps, gap), row in zip(gaps.items(), luck, strict=True)}
-    text = told("cell-24a", gaps=known, epsilon=1.0, interval=interval)
+    text = told("cell-24a", gaps=known, epsilon=1.0, apart=apart)
     assert words in text
     assert f"**{2 if gaps[2.0] > gaps[1.0] else 1 if gaps[1.0] > 0 else 0.5:g}**" in text
 
@@ -368,14 +347,7 @@ def test_what_a_rolled_delta_still_does(over, left, words):
 @pytest.fixture(scope="module")
 def step():
     """What the cells of exercise 3 find around them: a linear tagger and some clips."""
-    generator = torch.Generator().manual_seed(0)
-    linear = LinearTagger(classes=3, frames=5, mels=8)
-    linear.head.weight.data.normal_(generator=generator)
-    clips = Split(
-        {"audio": torch.randn(16, 5, 8, generator=generator)},
-        (torch.rand(16, 3, generator=generator) < 0.5).float(),
-        tuple(map(str, range(16))),
-    )
+    linear, clips = linear_tagger(mels=8)
     names = {"linear": linear, "fitting": clips, "bce": bce, "torch": torch, "Split": Split, "Threat": Threat}
     return names | {"fit_universal": fit_universal, "verdict": verdict}
 

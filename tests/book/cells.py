@@ -1,0 +1,47 @@
+"""Cells of the notebooks, executed by themselves: what they say, given results that a test makes up."""
+
+import json
+from typing import Any
+
+from book.places import Places
+
+
+class Run:
+    """Takes what a notebook says, keeps and shows."""
+
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.kept: dict[str, Any] = {}
+
+    def say(self, prose: str) -> None:
+        self.said.append(prose)
+
+    def result(self, key: str, value: Any, **facts: Any) -> Any:
+        self.kept[key] = value
+        return value
+
+    def figure(self, name: str, drawn: Any, words: str = "", **facts: Any) -> None:
+        self.said.append(words)
+
+    def table(self, frame: Any, **formats: Any) -> None:
+        self.said.append(frame.to_string())
+
+    def listen(self, *shown: Any, **more: Any) -> None:
+        pass
+
+    @property
+    def text(self) -> str:
+        """All that was said."""
+        return "\n".join(self.said)
+
+
+def cells(*notebooks: str) -> dict[str, str]:
+    """The sources of all cells of `notebooks`, by id."""
+    files = (Places().notebooks / f"{name}.ipynb" for name in notebooks)
+    return {
+        cell["id"]: "".join(cell["source"])
+        for file in files
+        for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]
+    }
