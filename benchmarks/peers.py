@@ -5,6 +5,7 @@ import random
 import statistics
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import foolbox
 import numpy as np
@@ -16,12 +17,13 @@ from torch import Tensor, nn
 
 from avlib.attacks import Perturbation, Threat, fit_universal, pgd
 from avlib.data.split import Split
+from avlib.losses import margin
 from benchmarks.race import Row, race, ratio
 from benchmarks.subject import clips, cross_entropy, subject
 
 STEPS, CLIPS, ROUNDS = 20, 32, 5
 BOX = 16.0  # half the width of a box that no feature reaches
-FITTED, PASSES, RADIUS = 64, 5, 20.0
+FITTED, RADII = 64, (5.0, 10.0)  # at 20, either leaves a single class standing, and harm no longer tells them apart
 
 
 class OneTensor(nn.Module):
@@ -81,8 +83,10 @@ def strength(model: nn.Module, x: Tensor, labels: Tensor) -> float:
     return float(cross_entropy(model({"audio": x}), labels).mean())
 
 
-def universal() -> list[Row]:
-    """ART's one pass over the clips, and ours: fewest passes that reach the same drop of accuracy on them."""
+def universal(radius: float) -> Row:
+    """ART's one pass over the clips, and ours: fewest passes that break as many of them, as ART counts and we aim."""
+    random.seed(0)  # ART shuffles by the global generators
+    np.random.seed(0)  # noqa: NPY002
     model, _ = subject()
     batch, labels = clips(FITTED, "train")
     wrapped = PyTorchClassifier(
@@ -90,26 +94,22 @@ def universal() -> list[Row]:
         device_type="cpu",
     )  # fmt: skip
     attack = UniversalPerturbation(
-        wrapped, attacker="deepfool", attacker_params={"verbose": False}, delta=0.0, max_iter=1, eps=RADIUS, norm=2,
+        wrapped, attacker="deepfool", attacker_params={"verbose": False}, delta=0.0, max_iter=1, eps=radius, norm=2,
         batch_size=FITTED, verbose=False,
     )  # fmt: skip
     theirs = race({"ART": lambda: attack.generate(batch["audio"].unsqueeze(1).numpy(), labels.numpy())}, 1)["ART"]
     reached = broken(model, Perturbation({"audio": torch.from_numpy(attack.noise[0])}), batch, labels)
 
     split = Split(batch, labels, tuple(str(i) for i in range(FITTED)))
-    threats = {"audio": Threat(2, RADIUS)}
+    fit = partial(fit_universal, model, split, {"audio": Threat(2, radius)}, batch_size=16, loss=margin)
     for passes in range(1, 50):
-        fitted = fit_universal(model, split, threats, passes=passes, batch_size=16, loss=cross_entropy)
-        share = broken(model, fitted, batch, labels)
+        share = broken(model, fit(passes=passes), batch, labels)
         if share >= reached:
             break
-    ours = race(
-        {"avlib": lambda: fit_universal(model, split, threats, passes=passes, batch_size=16, loss=cross_entropy)},
-        ROUNDS,
-    )["avlib"]
+    ours = race({"avlib": lambda: fit(passes=passes)}, ROUNDS)["avlib"]
     remark = f"broken {reached:.0%} in 1 pass, avlib {share:.0%} in {passes}"
     gain = theirs[0] / statistics.median(ours)
-    return [Row(f"universal, ℓ2, {FITTED} clips", "ART", theirs, ours, gain, "≥ 60", remark)]
+    return Row(f"universal, ℓ2, ε = {radius:g}, {FITTED} clips", "ART", theirs, ours, gain, "≥ 60", remark)
 
 
 @torch.no_grad()
@@ -120,8 +120,6 @@ def broken(model: nn.Module, perturbation: Perturbation, batch: dict[str, Tensor
 
 def rows() -> list[Row]:
     """All comparisons with other attack libraries."""
-    random.seed(0)  # ART shuffles by the global generators
-    np.random.seed(0)  # noqa: NPY002
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return sample_wise() + universal()
+        return sample_wise() + [universal(radius) for radius in RADII]
