@@ -1,12 +1,14 @@
-"""What the run of nbval in `make test` sees: text and structure to the letter, numbers not, an end to a dead kernel."""
+"""What the run of nbval in `make test` sees: structure, and not numbers and conclusions; an end to a dead kernel."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,15 +23,24 @@ CELLS = {
     "chatty": ("print('something')", ""),
     "error": ("1 / 0", "inf\n"),
     "after": ("print('still here')", "still here\n"),
+    "said": ("display({'text/markdown': 'weaker'}, raw=True)", {"text/markdown": "stronger"}),
+    "quiet": ("", {"text/markdown": "stronger", "text/plain": "<Markdown object>"}),
+    "table": ("display({'text/html': '<b>a</b>', 'text/markdown': 'a'}, raw=True)", {"text/html": "<b>b</b>"}),
     "dead": ("import os; os.kill(os.getpid(), 9)", ""),
 }
+
+
+def _outputs(shown: str | dict[str, str]) -> list[NotebookNode]:
+    if isinstance(shown, dict):
+        return [new_output("display_data", shown)]
+    return [new_output("stream", text=shown)] if shown else []
 
 
 def _committed(folder: Path) -> None:
     """A notebook of `CELLS`."""
     cells = [
-        new_code_cell(source, execution_count=1, outputs=[new_output("stream", text=text)] if text else [], id=name)
-        for name, (source, text) in CELLS.items()
+        new_code_cell(source, execution_count=1, outputs=_outputs(shown), id=name)
+        for name, (source, shown) in CELLS.items()
     ]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(new_notebook(cells=cells, metadata=metadata), folder / "cells.ipynb")
@@ -42,17 +53,18 @@ def verdicts(tmp_path_factory):
     _committed(folder)
     [recipe] = re.findall(r"pytest (--nbval .*) notebooks$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     flags = recipe.replace('"$$JOBS"', "1").replace("book/nbval.cfg", str(ROOT / "book" / "nbval.cfg")).split()
+    shutil.copy(ROOT / "conftest.py", folder)
     command = [sys.executable, "-m", "pytest", *flags, "--nbval-cell-timeout=5", "-rA", "-p", "no:cacheprovider"]
     done = subprocess.run([*command, "."], cwd=folder, capture_output=True, text=True, timeout=120)
     told = re.findall(r"^(PASSED|FAILED) cells\.ipynb::Cell (\d+)", done.stdout, re.MULTILINE)
     return {list(CELLS)[int(number)]: verdict for verdict, number in told}
 
 
-@pytest.mark.parametrize("name", ["same", "after"])
-def test_other_decimals_and_times_pass(verdicts, name):
+@pytest.mark.parametrize("name", ["same", "after", "said"])
+def test_other_decimals_times_and_conclusions_pass(verdicts, name):
     assert verdicts[name] == "PASSED"
 
 
-@pytest.mark.parametrize("name", ["text", "count", "silent", "chatty", "error", "dead"])
+@pytest.mark.parametrize("name", ["text", "count", "silent", "chatty", "error", "quiet", "table", "dead"])
 def test_anything_else_is_red(verdicts, name):
     assert verdicts[name] == "FAILED"
