@@ -16,12 +16,14 @@ class Profile:
 
     Models
         width : channels of the last convolution; stem, depth : those of the ResNet; dropout : of the transformer;
-        eye : features of a window of video frames; views, kinds, looks : clips, classes and epochs of its pre-training
+        eye : features of a window of video frames; views, kinds, looks : clips, classes and epochs of its pre-training;
+        downloaded : whether its encoder is R(2+1)D with weights from a file instead
     Data sets
         classes, clips, events, seconds : of `synthav`, events as (fewest, most) in a clip;
         digits : clips of `avdigits`; dials : clips of each small data set on which one dial is turned
     Recipe
         epochs, batch_size, lr, warmup, steps : see `avlib.training.Recipe`
+        tuning : epochs of a fusion model that begins as its trained branches; None trains it from scratch
     Attacks
         victims : clips attacked one by one; fitting, fitting_batch : clips and batch size of a universal fit, of which
         `fits` are drawn;
@@ -46,11 +48,13 @@ class Profile:
     views: Clips = (4000, 200, 1)
     kinds: int = 64
     looks: int = 9
+    downloaded: bool = False
     epochs: int = 12
     batch_size: int = 32
     lr: float = 1e-3
     warmup: float = 0.05
     steps: int | None = None
+    tuning: int | None = None
     victims: int = 128
     fitting: int = 256
     fitting_batch: int = 16
@@ -77,6 +81,7 @@ _TABLE = (
         epochs=8,
         batch_size=16,
         lr=2e-3,
+        tuning=2,
         victims=64,
         fitting=80,
         fits=2,
@@ -93,6 +98,7 @@ _TABLE = (
         epochs=6,
         batch_size=16,
         lr=2e-3,
+        tuning=1,
         replicates=500,
         seeds=1,
     ),
@@ -111,6 +117,7 @@ _TABLE = (
     Profile(
         "paper",
         width=1024,
+        downloaded=True,
         clips=(20_000, 1000, 2000),
         digits=(6000, 600, 1800),
         seconds=10.0,

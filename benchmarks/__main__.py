@@ -31,6 +31,13 @@ def steps() -> list[Row]:
     return pgd_step.rows()
 
 
+def fusion() -> list[Row]:
+    """An attack on one sense of two, which computes the other once."""
+    from benchmarks import fusion_attack
+
+    return fusion_attack.rows()
+
+
 def training() -> list[Row]:
     """A training step against the same step written plainly."""
     from benchmarks import training_step
@@ -64,7 +71,7 @@ def main() -> None:
     """Print the table row by row, as results come in."""
     before, left_out = load(), []
     print(HEAD, flush=True)
-    parts: tuple[Callable[[], list[Row]], ...] = (scores, steps, training, peers)
+    parts: tuple[Callable[[], list[Row]], ...] = (scores, steps, fusion, training, peers)
     for part in parts:
         try:
             for row in part():

@@ -62,7 +62,7 @@ def test_all_that_have_a_size_take_it_from_the_profile(monkeypatch):
     assert sized("crnn", "smoke", 4).keywords == {"width": 96}
     assert sized("resnet", "smoke", 4).keywords == {"depth": 50, "stem": 8}
     assert sized("glance", "smoke", 4).keywords == {"width": 24}
-    assert sized("eye", "smoke", 4).keywords == {"features": 24, "width": 96}
+    assert sized("eye", "smoke", 4).keywords == {"features": 24, "width": 96, "transformer_dropout": 0.3}
     source = synthav.source("smoke")
     assert source.sizes == dict(zip(SPLITS, (5, 3, 4), strict=True))
     assert (len(source.classes), source.key["seconds"], source.key["events"]) == (7, 3.0, (2, 2))

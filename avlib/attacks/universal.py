@@ -14,6 +14,7 @@ from avlib.attacks.attacking import attacking
 from avlib.attacks.ball import Ball, Budget, balls
 from avlib.attacks.clips import Clips, evenly
 from avlib.attacks.perturbation import Perturbation, add, bounds_of, limits
+from avlib.attacks.still import encoded_once
 from avlib.attacks.threat import Threat
 from avlib.clock import spent
 from avlib.data.split import Split
@@ -116,7 +117,8 @@ def fit_universal(
 
     ws = [ball.project(ball.rows(start or {})) for ball in allowed]
     with spent("attacks"), attacking(model) as model:
-        clips = replace(clips, model=model)
+        model, still = encoded_once(model, split, list(threats), batch_size)
+        clips = replace(clips, model=model, split=still)
         history = [row(0, ws)]
         best = ws
         for number, size in enumerate(sizes, 1):

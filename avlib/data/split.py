@@ -86,6 +86,18 @@ class Split:
             raise AvlibError(f"the clips have {here}, and not {asked}: load the data set with modalities=({asked})")
         return replace(self, features=features)
 
+    def having(self, features: Mapping[str, Tensor]) -> "Split":
+        """The same clips with `features`, (N, …) each, beside or in the place of what they have."""
+        return replace(self, features={**self.features, **{name: self._stored(x) for name, x in features.items()}})
+
+    def _stored(self, values: Tensor) -> Tensor:
+        """`values` of these clips as rows of a store: a view of some rows finds them where its other features are."""
+        if self.rows is None:
+            return values
+        store = values.new_zeros(int(self.rows.max()) + 1, *values.shape[1:])
+        store[self.rows] = values
+        return store
+
     def subset(self, indices: Sequence[int] | Tensor) -> "Split":
         """A view of the clips at `indices`, in that order."""
         index = torch.as_tensor(indices, dtype=torch.long)

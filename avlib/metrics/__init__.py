@@ -1,6 +1,6 @@
 """Metrics of clean and attacked taggers: tagging, ranking, robustness, and intervals for all of them."""
 
-from avlib.metrics.apart import apart, spread
+from avlib.metrics.apart import apart, contrast, spread
 from avlib.metrics.bootstrap import Interval, bootstrap, bootstrap_each, interval, paired, paired_each, paired_ratio
 from avlib.metrics.chance import chance_ap, chance_map, floor_ap, floor_map
 from avlib.metrics.clipwise import lwlrap, top_label_lost
@@ -21,6 +21,7 @@ __all__ = [
     "chance_ap",
     "chance_map",
     "class_shift",
+    "contrast",
     "decompose",
     "dprime",
     "fates",

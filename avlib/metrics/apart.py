@@ -23,8 +23,30 @@ def apart(a: Interval, b: Interval) -> Interval:
     >>> str(apart(one, two))
     '0.200 [0.200, 0.200]'
     """
-    _drawn_alike([a, b])
-    return interval(a.plain - b.plain, a.replicates - b.replicates, seeds=a.seeds, clips=a.clips)
+    return contrast([a, b], [1, -1])
+
+
+def contrast(scores: Sequence[Interval], weights: Sequence[float]) -> Interval:
+    """The interval of Σ_i w_i · score_i, on the same draws, as for `apart`.
+
+    With weights that add up to 0 and rise, it is a trend: (−3, −1, 1, 3) / 10 give the slope of the line through four
+    scores.
+
+    Raises
+    ------
+    AvlibError
+        When the scores were not drawn alike, or there are fewer or more weights.
+
+    >>> scores = [interval(v, v + np.array([-0.1, 0.0, 0.1])) for v in (0.2, 0.3, 0.7)]
+    >>> str(contrast(scores, [-0.5, 0, 0.5]))
+    '0.250 [0.250, 0.250]'
+    """
+    _drawn_alike(scores)
+    if len(scores) != len(weights):
+        raise AvlibError(f"{len(weights)} weights for {len(scores)} scores: one each is needed")
+    plain = np.dot(weights, [score.plain for score in scores])
+    draws = np.dot(weights, [score.replicates for score in scores])
+    return interval(float(plain), draws, seeds=scores[0].seeds, clips=scores[0].clips)
 
 
 def spread(scores: Sequence[Interval]) -> Interval:

@@ -4,6 +4,7 @@ from avlib.models.crnn import CRNN
 from avlib.models.csn import CSN
 from avlib.models.linear import LinearTagger, fit_linear
 from avlib.models.pooling import POOLINGS, Frames, Head, log_weights, pool
+from avlib.models.r2plus1d import ClipEncoder, R2Plus1D, read_r2plus1d
 from avlib.models.resnet import ResNet
 from avlib.models.sizes import sized
 from avlib.models.statistics import StatisticsTagger, fit_statistics
@@ -15,10 +16,12 @@ __all__ = [
     "CSN",
     "POOLINGS",
     "Branch",
+    "ClipEncoder",
     "Frames",
     "Head",
     "LinearTagger",
     "PixelTagger",
+    "R2Plus1D",
     "ResNet",
     "StatisticsTagger",
     "Tagger",
@@ -29,5 +32,6 @@ __all__ = [
     "fit_statistics",
     "log_weights",
     "pool",
+    "read_r2plus1d",
     "sized",
 ]

@@ -41,37 +41,45 @@ class Block(nn.Module):
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))  # (N, T, d)
 
 
-class SelfAttentive(Branch):
-    """Conv front → two transformer blocks: (N, T, mels) → (N, T // 4, width); see `CSN` for the options."""
+class Blocks(nn.ModuleList):
+    """Two transformer blocks, one after the other, (N, T, d) → (N, T, d); `tied`, one of them twice."""
 
     depth = 2
+
+    def __init__(self, width: int, *, tied: bool = True, heads: int = 8, transformer_dropout: float = 0.75) -> None:
+        super().__init__(Block(width, heads, transformer_dropout) for _ in range(1 if tied else self.depth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i in range(self.depth):
+            x = self[i % len(self)](x)
+        return x
+
+
+class SelfAttentive(Branch):
+    """Conv front → two transformer blocks: (N, T, mels) → (N, T // 4, width); see `CSN` for the options."""
 
     def __init__(
         self,
         mels: int,
         width: int,
         *,
-        tied: bool,
-        positional: bool,
-        heads: int,
-        dropout: float,
-        transformer_dropout: float,
+        tied: bool = True,
+        positional: bool = False,
+        heads: int = 8,
+        dropout: float = 0.0,
+        transformer_dropout: float = 0.75,
     ) -> None:
         front = ConvFront(mels, width)
         super().__init__(width=width, sizes=front.sizes, shortest=front.shortest)
         self.mels, self.positional = mels, positional
         self.front = front
         self.dropout = nn.Dropout(dropout)
-        distinct = 1 if tied else self.depth
-        self.blocks = nn.ModuleList(Block(width, heads, transformer_dropout) for _ in range(distinct))
+        self.blocks = Blocks(width, tied=tied, heads=heads, transformer_dropout=transformer_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.positional:
             x = math.sqrt(self.mels) * x + _sinusoid(x)
-        x = self.dropout(self.front(x))  # (N, T, F) -> (N, T // 4, width)
-        for i in range(self.depth):
-            x = self.blocks[i % len(self.blocks)](x)  # (N, T // 4, width)
-        return x
+        return self.blocks(self.dropout(self.front(x)))  # (N, T, F) -> (N, T // 4, width) twice
 
 
 class CSN(Tagger):

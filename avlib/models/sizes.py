@@ -8,6 +8,7 @@ from avlib import profiles
 from avlib.errors import AvlibError
 from avlib.models.crnn import CRNN
 from avlib.models.csn import CSN
+from avlib.models.fusion import TAPS
 from avlib.models.resnet import ResNet
 from avlib.models.tagger import Tagger
 from avlib.models.video import VideoTagger, WindowTagger
@@ -16,7 +17,8 @@ from avlib.models.video import VideoTagger, WindowTagger
 def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[], Tagger]:
     """A factory of the model `kind` at the size of `profile`; `options` go to the model.
 
-    Kinds: "csn", "crnn" and "resnet" on sound; "glance" on windows of video frames, "eye" on their features.
+    Kinds: "csn", "crnn" and "resnet" on sound; "glance" on windows of video frames, "eye" on their features; and
+    each tap of `avlib.models.fusion`, on sound and those features.
 
     At `paper` the sizes are those of P1, section 5; below it they shrink with the data, and so does CSN's dropout
     (.75 suits two million clips, and keeps a model of some thousands from learning).
@@ -38,6 +40,9 @@ def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[],
         return partial(ResNet, classes, **{"depth": size.depth, "stem": size.stem, **options})
     if kind == "glance":
         return partial(WindowTagger, classes, **{"width": size.eye, **options})
+    seeing = {"features": size.eye, "width": size.width, "transformer_dropout": size.dropout, **options}
     if kind == "eye":
-        return partial(VideoTagger, classes, **{"features": size.eye, "width": size.width, **options})
-    raise AvlibError(f"model {kind!r} is unknown; choose csn, crnn, resnet, glance or eye")
+        return partial(VideoTagger, classes, **seeing)
+    if kind in TAPS:
+        return partial(TAPS[kind], classes, **seeing)
+    raise AvlibError(f"model {kind!r} is unknown; choose csn, crnn, resnet, glance, eye, {', '.join(TAPS)}")

@@ -125,10 +125,13 @@ class Tagger(nn.Module):
         Raises
         ------
         AvlibError
-            When one is missing.
+            When one is missing, or they are of unequal numbers of clips.
         """
         if missing := [name for name in self.modalities if name not in encodings]:
             raise self._lacks(missing, encodings)
+        if len({len(encodings[name]) for name in self.modalities}) > 1:
+            told = ", ".join(f"{name} of {len(encodings[name])}" for name in self.modalities)
+            raise AvlibError(f"{type(self).__name__} got {told} clips: each clip needs all modalities")
         return {name: encodings[name] for name in self.modalities}
 
     def fuse(self, encodings: Mapping[str, Tensor]) -> Tensor:

@@ -1,11 +1,13 @@
 """A first eye: each window of frames becomes a vector, and what the vectors do in time becomes tags."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from avlib.errors import AvlibError
+from avlib.models.csn import Blocks
 from avlib.models.pooling import Head
 from avlib.models.tagger import Branch, Tagger
 
@@ -73,6 +75,18 @@ class TemporalCNN(Branch):
         return self.layers(x.transpose(1, 2)).transpose(1, 2)
 
 
+class Seeing(Branch):
+    """A `TemporalCNN` and two transformer blocks: (N, W, features) → (N, W, width)."""
+
+    def __init__(self, features: int, width: int, *, dropout: float = 0.2, **transformer: Any) -> None:
+        super().__init__(width=width, sizes=(features,))
+        self.temporal = TemporalCNN(features, width, dropout)
+        self.blocks = Blocks(width, **transformer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(self.temporal(x))
+
+
 class WindowTagger(Tagger):
     """A `WindowEncoder` and a head that pools its windows: what an encoder is pre-trained as.
 
@@ -87,17 +101,17 @@ class WindowTagger(Tagger):
 
 
 class VideoTagger(Tagger):
-    """The part of the eye that is trained: window features (N, W, features) → `TemporalCNN` → pooling over windows.
+    """The part of the eye that is trained: window features (N, W, features) → `Seeing` → pooling over windows.
 
-    Source: P1, section 3.2, with a light encoder in the place of R(2+1)D.
+    Source: P1, section 3.2.
 
     >>> import torch
     >>> VideoTagger(classes=4, features=16, width=32)({"video": torch.zeros(2, 3, 16)}).shape
     torch.Size([2, 4])
     """
 
-    def __init__(self, classes: int, features: int, width: int, *, dropout: float = 0.2) -> None:
-        super().__init__({"video": TemporalCNN(features, width, dropout)}, Head(width, classes))
+    def __init__(self, classes: int, features: int, width: int, **options: Any) -> None:
+        super().__init__({"video": Seeing(features, width, **options)}, Head(width, classes))
 
 
 class Watching(Branch):
@@ -106,7 +120,7 @@ class Watching(Branch):
     The encoder's weights need no gradient, and its batch norms keep their statistics whoever sets train mode.
     """
 
-    def __init__(self, encoder: WindowEncoder, branch: Branch) -> None:
+    def __init__(self, encoder: Branch, branch: Branch) -> None:
         super().__init__(width=branch.width, sizes=encoder.sizes, shortest=branch.shortest, longest=branch.longest)
         self.encoder = encoder.requires_grad_(False).eval()
         self.branch = branch
@@ -141,7 +155,7 @@ class PixelTagger(Tagger):
     True
     """
 
-    def __init__(self, encoder: WindowEncoder, tagger: Tagger) -> None:
+    def __init__(self, encoder: Branch, tagger: Tagger) -> None:
         video = Watching(encoder, tagger.branches["video"])
         super().__init__({**tagger.branches, "video": video}, tagger.head)
         self.tagger = tagger

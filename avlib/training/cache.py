@@ -7,7 +7,7 @@ import inspect
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from avlib.models.tagger import tagger_of
 from avlib.provenance import digest, sources
 from avlib.training import loop
 from avlib.training.checkpoint import Damaged, fill, read, write
+from avlib.training.objective import Objective
 from avlib.training.recipe import Recipe
 from avlib.transform import Transform
 
@@ -34,13 +35,20 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def trained(
-    factory: Callable[[], Model], data: AVData, recipe: Recipe, seed: int = 0, *, fabric: Fabric | None = None
+    factory: Callable[[], Model],
+    data: AVData,
+    recipe: Recipe,
+    seed: int = 0,
+    *,
+    start: Mapping[str, Tensor] | None = None,
+    fabric: Fabric | None = None,
 ) -> tuple[Model, pd.DataFrame]:
     """The model that `factory` builds, trained on `data`, and its history: from the cache, or trained now and kept.
 
-    `factory` is a model class or function, or a `functools.partial` of one.  The key is everything that decides the
-    weights: factory and arguments, recipe, seed, data, precision and device, versions, and the source of all avlib
-    modules that take part, those of the recipe's transforms among them.  Weights lie in ``cache_dir() / "models"`` as
+    `factory` is a model class or function, or a `functools.partial` of one; the training begins at its own weights, or
+    at the state dict `start`.  The key is everything that decides the weights: factory and arguments, `start`, recipe,
+    seed, data, precision and device, versions, and the source of all avlib modules that take part, those of the
+    recipe's transforms and objective among them.  Weights lie in ``cache_dir() / "models"`` as
     safetensors beside a JSON file that says what they are.  A run that was killed goes on from its last whole epoch.
 
     Raises
@@ -53,8 +61,10 @@ def trained(
     _named(factory)  # refused before anything is built
     with loop.seeded(seed, 0, fabric.device):
         model = factory()
+    if start is not None:
+        model.load_state_dict(start)
     data = tagger_of(model).view(data)
-    facts = describe(factory, data, recipe, seed, fabric)
+    facts = {**describe(factory, data, recipe, seed, fabric), "start": start and digest(list(start), *start.values())}
     weights = cache_dir() / "models" / f"{facts['factory'].rpartition('.')[2]}-{digest(facts)}.safetensors"
     with contextlib.suppress(Damaged):  # it is dealt with below, where no other process can be at it
         if (history := _load(weights, model)) is not None:
@@ -79,7 +89,11 @@ def describe(
     return {
         "factory": f"{target.__module__}.{target.__qualname__}",
         "arguments": arguments,
-        "recipe": {**plain, "transforms": [_stated(transform) for transform in recipe.transforms]},
+        "recipe": {
+            **plain,
+            "transforms": [_stated(transform) for transform in recipe.transforms],
+            "objective": _stated(recipe.objective),
+        },
         "seed": seed,
         "data": {
             "name": data.name,
@@ -91,7 +105,11 @@ def describe(
         "device": fabric.device.type,
         "processes": fabric.world_size,
         "torch": torch.__version__,
-        "sources": _sources(target.__module__, loop.__name__, *(type(t).__module__ for t in recipe.transforms)),
+        "sources": _sources(
+            target.__module__,
+            loop.__name__,
+            *(type(part).__module__ for part in (*recipe.transforms, recipe.objective)),
+        ),
     }
 
 
@@ -114,8 +132,8 @@ def _named(factory: Callable[[], nn.Module]) -> tuple[Callable[..., nn.Module], 
     return target, bound.arguments
 
 
-def _stated(transform: Transform) -> str:
-    """A transform by its class, its fields to read, and their digest: a mask is not read off its first numbers."""
+def _stated(transform: Transform | Objective) -> str:
+    """A part of a recipe by its class, its fields, and their digest: a mask is not read off its first numbers."""
     try:
         return f"{type(transform).__module__}.{transform!r} {digest(transform)}"
     except TypeError as error:

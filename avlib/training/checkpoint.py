@@ -58,7 +58,7 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if wanted != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise Damaged(f"checkpoint does not fit a {type(model).__name__} of this size")
+        raise Damaged(f"checkpoint has other weights than this model, of {len(wanted)} tensors, needs")
     model.load_state_dict(tensors)
 
 

@@ -56,7 +56,7 @@ def train(
 ) -> pd.DataFrame:
     """Train `model` in place on ``data.train`` and leave it in eval mode on the fabric's device.
 
-    Returns one row an epoch: epoch, train_loss (mean BCE as trained), valid_loss, valid_mAP, seconds.
+    Returns one row an epoch: epoch, train_loss (the recipe's objective), valid_loss (mean BCE), valid_mAP, seconds.
     With `checkpoint`, every whole epoch is kept there, and a run that finds one goes on from it to the same weights,
     bit for bit, as a run that was never stopped.  Each epoch draws its order, its transforms and dropout from (seed,
     epoch) alone; the global random state is left as it was.
@@ -75,9 +75,11 @@ def train(
         raise AvlibError(f"data set {data.name!r} has no training clips")
     data = tagger_of(model).view(data)
     fabric = fabric or default_fabric()
-    adam = torch.optim.Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-    wrapped, optimizer = fabric.setup(model, adam)
-    rows = _resume(checkpoint, model, adam)
+    with seeded(seed, 0, fabric.device):
+        objective = recipe.objective.of(model, data.train.labels.shape[1])
+    adam = torch.optim.Adam(objective.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+    wrapped, optimizer = fabric.setup(objective, adam)
+    rows = _resume(checkpoint, objective, adam)
     steps = [transform.prepare(data.train) for transform in recipe.transforms]
     epochs, per_epoch, total = recipe.lengths(len(data.train))
     bar = tqdm(total=epochs, initial=len(rows), desc=f"training {type(model).__name__}", unit="epoch", leave=False)
@@ -94,7 +96,7 @@ def train(
             rows.append({"epoch": epoch + 1, "train_loss": loss, **_validate(model, data.valid)})
             rows[-1]["seconds"] = time.perf_counter() - start
             if checkpoint is not None and fabric.is_global_zero:
-                write(checkpoint, pack(model, adam), {"history": rows})
+                write(checkpoint, pack(objective, adam), {"history": rows})
             bar.set_postfix(loss=f"{loss:.3f}", mAP=f"{rows[-1]['valid_mAP']:.3f}", refresh=False)
             bar.update()
     model.eval()
@@ -102,17 +104,17 @@ def train(
 
 
 def _epoch(
-    model: nn.Module,
+    objective: nn.Module,
     optimizer: torch.optim.Optimizer,
     plan: Iterable[tuple[float, tuple[Batch, Tensor]]],
     fabric: Fabric,
 ) -> float:
-    model.train()
+    objective.train()
     losses = []
     for rate, (batch, labels) in plan:
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = bce(model(batch), labels).mean()
+        loss = objective(batch, labels)
         optimizer.zero_grad()
         fabric.backward(loss)
         optimizer.step()

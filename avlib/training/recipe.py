@@ -5,17 +5,19 @@ from dataclasses import dataclass, is_dataclass
 
 from avlib import profiles
 from avlib.errors import AvlibError
+from avlib.training.objective import PLAIN, Objective
 from avlib.transform import Transform
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Adam on the mean BCE, with linear warm-up and linear decay to zero.
+    """Adam on an objective, with linear warm-up and linear decay to zero.
 
     epochs : passes over the training clips; `steps`, when given, counts optimiser steps instead
     batch_size, lr, weight_decay : Adam's, `lr` at its peak
     warmup : share of all steps over which the rate rises from 0
     transforms : what is done to each batch before the loss, in this order; see `avlib.transform`
+    objective : the loss; see `avlib.training.objective`
 
     Raises
     ------
@@ -36,6 +38,7 @@ class Recipe:
     weight_decay: float = 0.0
     steps: int | None = None
     transforms: tuple[Transform, ...] = ()
+    objective: Objective = PLAIN
 
     def __post_init__(self) -> None:
         allowed = {
@@ -51,6 +54,8 @@ class Recipe:
                 raise AvlibError(f"recipe: {name}={getattr(self, name)} is not allowed; it must be {least}")
         if not 0 <= self.warmup < 1:
             raise AvlibError(f"recipe: warmup={self.warmup} is not allowed; it is a share of the steps, in [0, 1)")
+        if not hasattr(self.objective, "of") or not _frozen(self.objective):
+            raise AvlibError(f"recipe: {self.objective!r} is no objective; it must be a frozen dataclass with of()")
         for transform in self.transforms:
             if not hasattr(transform, "prepare") or not _frozen(transform):
                 raise AvlibError(f"recipe: {transform!r} is no transform; it must be a frozen dataclass with prepare()")

@@ -1,6 +1,7 @@
 """The eye that has seen another world: a window encoder, pre-trained and frozen, and what it makes of clips, kept."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,10 +11,11 @@ from avlib import profiles
 from avlib.data import load
 from avlib.data.source import SPLITS
 from avlib.data.split import AVData, Split
-from avlib.files import cache_dir, locked
+from avlib.errors import AvlibError
+from avlib.files import cache_dir, data_dir, locked
+from avlib.models.r2plus1d import ClipEncoder, read_r2plus1d
 from avlib.models.sizes import sized
-from avlib.models.tagger import Tagger
-from avlib.models.video import WindowEncoder
+from avlib.models.tagger import Branch, Tagger
 from avlib.provenance import digest, sources
 from avlib.training.cache import trained
 from avlib.training.checkpoint import Damaged, read, write
@@ -45,19 +47,36 @@ def elsewhere(profile: str, window: int) -> AVData:
     )
 
 
-def pretrained(profile: str, window: int) -> WindowEncoder:
+def pretrained(profile: str, window: int) -> Branch:
     """The encoder of windows of `window` frames, trained to tag `elsewhere`, or taken from the cache; frozen.
 
     There is one for each profile, as there is one file of published weights: the seed of a study does not touch it.
+    Where the profile asks for them it is an R(2+1)D with the weights in ``$AVLIB_DATA/encoder``.
+
+    Raises
+    ------
+    AvlibError
+        When that folder does not hold one file of weights, or the file is none.
     """
+    if profiles.of(profile).downloaded:
+        return ClipEncoder(read_r2plus1d(_weights()), window).requires_grad_(False).eval()
     data = elsewhere(profile, window)
     recipe = replace(Recipe.preset(profile), epochs=profiles.of(profile).looks, steps=None, transforms=())
     model, _ = trained(sized("glance", profile, len(data.classes), window=window), data, recipe)
-    encoder: WindowEncoder = model.branches["video"]  # type: ignore[assignment]
-    return encoder.requires_grad_(False).eval()
+    return model.branches["video"].requires_grad_(False).eval()
 
 
-def watched(encoder: WindowEncoder, data: AVData) -> AVData:
+def _weights() -> Path:
+    folder = (data_dir() or Path("$AVLIB_DATA")) / "encoder"
+    found = sorted(file for file in folder.glob("*") if file.suffix in (".pth", ".safetensors"))
+    if len(found) != 1:
+        raise AvlibError(f"{len(found)} files of weights in {folder}: put one there, R(2+1)D trained on Kinetics-400 "
+                         "(https://download.pytorch.org/models/r2plus1d_18-91a641e6.pth) or IG65M "
+                         "(https://github.com/moabitcoin/ig65m-pytorch)")  # fmt: skip
+    return found[0]
+
+
+def watched(encoder: Branch, data: AVData) -> AVData:
     """`data` with the features (N, W, D) that `encoder` makes of its windows in the place of their pixels.
 
     They are computed once and kept in ``cache_dir() / "windows"``, by the encoder's weights and the clips; other
@@ -65,7 +84,7 @@ def watched(encoder: WindowEncoder, data: AVData) -> AVData:
     """
     state = encoder.state_dict()
     clips = [getattr(data, name).ids for name in SPLITS]
-    key = digest(list(state), *state.values(), sources(WindowEncoder.__module__), data.checksums["video"], *clips)
+    key = digest(list(state), *state.values(), sources(type(encoder).__module__), data.checksums["video"], *clips)
     path = cache_dir() / "windows" / f"{data.name}-{key}.safetensors"
     with locked(path):
         try:
@@ -73,19 +92,10 @@ def watched(encoder: WindowEncoder, data: AVData) -> AVData:
         except (Damaged, FileNotFoundError):
             features = {name: _seen(encoder, getattr(data, name)) for name in SPLITS}
             stamp = write(path, features, {})
-    splits: dict[str, Any] = {name: _with(getattr(data, name), values) for name, values in features.items()}
+    splits: dict[str, Any] = {name: getattr(data, name).having({"video": values}) for name, values in features.items()}
     return replace(data, **splits, checksums={**data.checksums, "video": stamp})
 
 
-def _seen(encoder: WindowEncoder, split: Split) -> Tensor:
+def _seen(encoder: Branch, split: Split) -> Tensor:
     alone = Tagger({"video": encoder}, torch.nn.Identity())  # type: ignore[arg-type]
     return observed(alone, split, alone.bottleneck)
-
-
-def _with(split: Split, values: Tensor) -> Split:
-    """`split` with `values` (N, W, D) as its video; a view of some rows finds them where its other features are."""
-    if split.rows is not None:
-        stored = values.new_zeros(int(split.rows.max()) + 1, *values.shape[1:])
-        stored[split.rows] = values
-        values = stored
-    return replace(split, features={**split.features, "video": values})

@@ -103,10 +103,10 @@ def test_the_branch_that_is_not_attacked_is_encoded_once(model, data, runs, atta
     assert bool((found.loss > bce(model(batch), labels)).all())
 
 
-def test_one_delta_for_all_encodes_the_still_branch_once_a_batch(model, data, runs):
+def test_one_delta_for_all_encodes_the_still_branch_once_and_not_in_every_pass(model, data, runs):
     fit_universal(model, data.train, {"video": Threat(math.inf, 0.5)}, passes=2, batch_size=4, part=1.0)
     steps, scores = 2 * 3, 3 * 3  # batches with a gradient, batches of the mean loss before and after each pass
-    assert runs == {"video": steps + scores, "audio": steps + scores}
+    assert runs == {"video": steps + scores, "audio": 3}
 
 
 def test_it_is_predicted_with_and_needs_all_its_modalities(model, data):
@@ -220,7 +220,8 @@ def test_only_the_modalities_of_the_model_are_read(make, reads, data):
     observed(made, split, lambda batch: next(iter(batch.values())))
     assert read() == {name: CLIPS * (name in reads) for name in stores}
     fit_universal(made, split, {"audio": Threat(2, 1.0)}, passes=1, batch_size=4, part=1.0)
-    assert read() == {name: (1 + 3 * CLIPS) * (name in reads) for name in stores}
+    rounds = {name: 1 if name == "video" and isinstance(made, Tagger) else 3 for name in stores}  # it stands still
+    assert read() == {name: (1 + rounds[name] * CLIPS) * (name in reads) for name in stores}
     if list(made.parameters()):
         train(made, dataclasses.replace(data, train=split, valid=split), Recipe(epochs=2, batch_size=4), seed=0)
         assert read() == {name: 4 * CLIPS * (name in reads) for name in stores}

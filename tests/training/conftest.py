@@ -8,7 +8,7 @@ from avlib.data.split import AVData, Split
 from avlib.features import Normalizer, paper64
 from avlib.models import CSN
 from avlib.specaugment import SpecAugment
-from avlib.training import Recipe, loop, train
+from avlib.training import Recipe, loop, objective, train
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where cores are shared
 
@@ -79,7 +79,7 @@ def interrupted(monkeypatch):
     """`train`, stopped as by Ctrl-C in its 14th step."""
 
     def run(*arguments, **named):
-        steps, real = iter(range(14)), loop.bce
+        steps, real = iter(range(14)), objective.bce
 
         def last(logits, labels):
             if next(steps) == 13:
@@ -87,7 +87,7 @@ def interrupted(monkeypatch):
             return real(logits, labels)
 
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "bce", last)
+            patch.setattr(objective, "bce", last)
             with pytest.raises(KeyboardInterrupt):
                 train(*arguments, **named)
 

@@ -9,7 +9,7 @@ from avlib.errors import AvlibError
 from avlib.metrics import tagging
 from avlib.models import CRNN, Head
 from avlib.specaugment import SpecAugment
-from avlib.training import Recipe, loop, predict, train
+from avlib.training import Recipe, loop, objective, predict, train
 
 
 def state(model):
@@ -144,12 +144,12 @@ def test_checkpoint_of_another_model_is_not_taken(data, factory, recipe, tmp_pat
     checkpoint = tmp_path / "model.safetensors"
     train(CRNN(4, 32, 32), data, recipe, seed=0, checkpoint=checkpoint)
     train(factory(), data, recipe, seed=0, checkpoint=checkpoint)
-    assert "does not fit a CSN" in caplog.text
+    assert "checkpoint has other weights than this model" in caplog.text
 
 
 def test_steps_end_training_in_mid_epoch(data, factory, monkeypatch):
     calls = []
-    monkeypatch.setattr(loop, "bce", lambda *a, real=loop.bce: calls.append(1) or real(*a))
+    monkeypatch.setattr(objective, "bce", lambda *a, real=objective.bce: calls.append(1) or real(*a))
     monkeypatch.setattr(loop, "_validate", lambda *a: {"valid_loss": 0.0, "valid_mAP": 0.0})
     history = train(factory(), data, Recipe(steps=7, batch_size=8), seed=0)
     assert (len(calls), len(history)) == (7, 2)

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from avlib.data.split import Split
 from avlib.mixup import MixUp
 from avlib.specaugment import SpecAugment
-from avlib.training import Recipe, loop, train
+from avlib.training import Recipe, loop, objective, train
 
 CALM = Recipe(epochs=2, batch_size=8)
 
@@ -32,7 +32,7 @@ def given(monkeypatch):
     """Batches that the model is trained on, and labels of the loss there."""
     seen = []
 
-    def noted(logits, labels, real=loop.bce):
+    def noted(logits, labels, real=objective.bce):
         seen[-1] = (seen[-1], labels)
         return real(logits, labels)
 
@@ -40,7 +40,7 @@ def given(monkeypatch):
         model.register_forward_pre_hook(lambda module, args: seen.append(args[0]) if module.training else None)
         return model
 
-    monkeypatch.setattr(loop, "bce", noted)
+    monkeypatch.setattr(objective, "bce", noted)
     monkeypatch.setattr(loop, "_validate", lambda *a: {"valid_loss": 0.0, "valid_mAP": 0.0})
     return watch, seen
 
