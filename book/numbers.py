@@ -43,6 +43,12 @@ HEADLINES = {
         "universal_broken": "share of broken clips with one fitted δ",
         "peeking_gain": "mAP that δ takes in addition when it is fitted on the scored clips",
     },
+    "07_where_senses_meet": {
+        "mAP_late": "mAP of late fusion",
+        "late_minus_ear": "mAP that late fusion has beyond the ear",
+        "universal_late": "mAP of late fusion under one fitted δ on the sound",
+        "slope_universal": "attacked mAP gained with each deeper tap",
+    },
 }
 
 

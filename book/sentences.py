@@ -11,6 +11,7 @@ from avlib.published import quote
 from book.numbers import Known, Number, number
 
 FIRST, SECOND = "04_one_noise", "04_one_noise-avdigits"  # chapter 4, and the same on recordings
+FUSED = "07_where_senses_meet", "07_where_senses_meet-avdigits"  # likewise
 IN_BALL = 1.01  # ‖δ‖/ε up to which δ has kept its radius; the rest is rounding
 VISIBLE = 0.005  # mAP; a smaller drop is not divided
 LUCK = {1: "which is more than luck", 0: "which may be luck", -1: "which is less than nothing"}
@@ -18,7 +19,7 @@ LUCK = {1: "which is more than luck", 0: "which may be luck", -1: "which is less
 
 def named(known: Known, page: str) -> str:
     """The data set that `page` was computed on, or, where it was not computed, the one that it is meant for."""
-    meant = "avdigits" if page == SECOND else "synthav"
+    meant = "avdigits" if page.endswith("-avdigits") else "synthav"
     return f"*{known.get(page, {}).get('provenance', {}).get('parameters', {}).get('dataset', meant)}*"
 
 
@@ -170,12 +171,25 @@ def released(known: Known) -> str:
     return told + ("So the former leaves its ball." if here > IN_BALL else "So, here, both keep their radius.")
 
 
+def meet(known: Known) -> str:
+    """Whether the attacked score rises with the depth of the tap, and whether late fusion is more than its eye."""
+    slope, beyond = (
+        {page: found.sign > 0 for page in FUSED if not math.isnan((found := number(known, page, key)).value)}
+        for key in ("slope_universal", "beyond_eye_late")
+    )
+    return (
+        f"{agree(known, slope, 'the attacked score rises with the depth of the tap')} "
+        f"{agree(known, beyond, 'attacked late fusion still has more than its eye alone')}"
+    )
+
+
 SENTENCES = {
     "ANSWER": answer,
     "HARM": harm,
     "KEPT": kept,
     "LENGTH": length,
     "LINEAR": linear,
+    "MEET": meet,
     "PEEKING": peeking,
     "RELEASED": released,
     "SHIFT": shift,

@@ -50,11 +50,18 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
     tagger = {"paper": "P1", "table": 4, "row": "CSN (audio)", "metric": "mAP"}
     hum = {"paper": "P1", "table": 5, "row": "Mains hum", "metric": "AP", "attack": "none"}
     bins = {"paper": "P1", "table": 2, "row": "all bins", "metric": "mAP", "attack": "A"}
+    rows = ("Early Fusion", "Mid Fusion 1", "Mid Fusion 2", "Late Fusion")
+    taps = [quote("P1", 1, row, "mAP", attack="A") for row in rows]
     predicted = {
+        "P1.1": quote(**{**tagger, "row": "CSN+3DCNN"}) - quote(**tagger),
+        "P1.2": taps[3] - max(taps[:3]),
+        "P1.3": sum(w * score for w, score in zip((-0.3, -0.1, 0.1, 0.3), taps, strict=True)),
+        "P1.4": 0,  # taps with more weights than late, or fewer than early
         "P1.9": quote(**bins, epsilon=0.1) - quote(**bins, epsilon=0.3),
         "P1.11": quote(**tagger) - quote(**{**tagger, "row": "CRNN (audio)"}),
         "P1.16": quote(**hum, model="CRNN") - quote(**hum, model="CSN (audio)"),
         "P1.22": quote(**tagger) - quote(**tagger, attack="A"),
+        "P1.23": 0.05,  # no number is printed
         "P1.27": 0,  # rows that contradict themselves
         "P1.28": 1,  # ‖δ‖/ε of what was projected
         "P2.18": 0,

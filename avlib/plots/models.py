@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from avlib.plots.pieces import legend_above
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, INK, LINES, MARKERS
 
@@ -37,7 +38,7 @@ def reach(shares: Mapping[str, Tensor], hop: float) -> tuple[Figure, pd.DataFram
     axis.plot((0, end), (0, 1), color=INK, linewidth=1, linestyle=":", marker="", label="all frames alike")
     axis.set(xlabel="seconds from the middle, on either side", ylabel="share of the influence", xlim=(0, end))
     axis.set(ylim=(0, 1))
-    _legend_above(figure, axis, columns=4)
+    legend_above(figure, axis, columns=4)
     return figure, drawn
 
 
@@ -52,7 +53,7 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.D
     right.set(xlabel="epoch", ylabel="validation mAP", ylim=(0, None))
     for axis in (left, right):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend_above(figure, left)
+    legend_above(figure, left)
     columns = ["epoch", "train_loss", "valid_mAP"]
     drawn = pd.concat({name: history[columns] for name, history in histories.items()}, names=["model", "row"])
     return figure, drawn.reset_index("model").reset_index(drop=True)
@@ -69,7 +70,7 @@ def class_differences(table: pd.DataFrame, label: str) -> tuple[Figure, pd.DataF
     _with_interval(axis, rows, places, COLOURS[0], MARKERS[0], "this run")
     if rows["published"].notna().any():
         axis.plot(rows["published"], places, linestyle="", marker="D", color=COLOURS[1], mfc="none", label="published")
-        _legend_above(figure, axis)
+        legend_above(figure, axis)
     axis.axvline(0, color=INK, linewidth=1)
     axis.set(yticks=places, yticklabels=rows["class"], xlabel=label, ylim=(len(rows) - 0.5, -0.5))
     axis.tick_params(axis="y", labelsize="small")
@@ -97,7 +98,7 @@ def pooled_by_length(
     if found:
         axis.plot((min(found), max(found)), (0, 0), clip_on=False, label="events of these clips", **_BAR)
         axis.plot(median(found), 0, marker="o", markersize=8, color=INK, clip_on=False)
-    _legend_above(figure, axis)
+    legend_above(figure, axis)
     return figure, answers
 
 
@@ -114,7 +115,7 @@ def poolings(table: pd.DataFrame, whole: float) -> tuple[Figure, pd.DataFrame]:
     axis.annotate("CSN itself", (whole, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
     axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlabel="mAP on the eval split")
     axis.grid(axis="x")
-    _legend_above(figure, axis)
+    legend_above(figure, axis)
     return figure, table
 
 
@@ -145,7 +146,7 @@ def attention(
         drawn[name] = even
     bottom.axhline(1, color=INK, linewidth=1, linestyle=":")
     bottom.set(xlabel="seconds", ylabel="attention\n(1 = even)", ylim=(0, None))
-    _legend_above(figure, bottom)
+    legend_above(figure, bottom)
     return figure, drawn
 
 
@@ -162,7 +163,7 @@ def inside(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     axis.set(yticks=range(len(models)), yticklabels=models, ylim=(len(models) - 0.5, -0.5))
     axis.set(xlabel="share beyond equal weights")
     axis.grid(axis="x")
-    _legend_above(figure, axis)
+    legend_above(figure, axis)
     return figure, table
 
 
@@ -173,7 +174,3 @@ def _with_interval(
     errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
     axis.errorbar(rows["value"], places, xerr=errors, linestyle="", color=colour, marker=marker, capsize=2)
     axis.plot([], [], linestyle="", color=colour, marker=marker, label=label)  # a legend loses the marks of error bars
-
-
-def _legend_above(figure: Figure, axis: Axes, columns: int = 3) -> None:
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=columns)

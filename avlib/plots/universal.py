@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from avlib.metrics import Interval
+from avlib.plots.pieces import bars, legend_above
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS
 
@@ -47,7 +47,7 @@ def by_pass(
         axis.set(xlabel="pass over the fitting clips", ylim=(0, None))
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(histories) > 1:
-        _legend_above(figure, right, columns=2)
+        legend_above(figure, right, columns=2)
     return figure, pd.concat(rows, ignore_index=True)
 
 
@@ -67,7 +67,7 @@ def shapes(deltas: Mapping[str, Tensor], seconds: float) -> tuple[Figure, dict[s
     figure.colorbar(image, ax=axes[len(deltas) - 1], shrink=0.8, label="z-units")
     axes[0].set_ylabel("mel bin")
     axes[-1].set(title="size of each bin", xlabel="z-units (RMS)", xlim=(0, None))
-    _legend_above(figure, axes[-1], columns=len(deltas), corner="right")
+    legend_above(figure, axes[-1], columns=len(deltas), corner="right")
     return figure, drawn
 
 
@@ -88,13 +88,13 @@ def sweep(
     for axis, measure in zip(axes, ("mAP", "broken"), strict=False):
         for (attack, rows), colour, line, marker in lines:
             style = {"color": colour, "linestyle": line, "marker": marker, "label": str(attack)}
-            _bars(axis, rows["epsilon"], *(rows[f"{measure}_{end}"] for end in ENDS), **style)
+            bars(axis, rows["epsilon"], *(rows[f"{measure}_{end}"] for end in ENDS), **style)
         axis.axhline(clean[f"{measure}_value"], color=INK, linewidth=1, linestyle=":", label="clean")
     axes[0].axhline(chance, color=INK, linewidth=1, linestyle="--", label="chance")
     axes[0].set(title="mAP on eval", ylim=(0, None))
     axes[1].set(title="broken clips of eval", ylim=(0, 1))
     apart = _ends(gaps.values())
-    _bars(axes[2], list(gaps), *apart.values(), color=COLOURS[2], linestyle=LINES[0], marker=MARKERS[2])
+    bars(axes[2], list(gaps), *apart.values(), color=COLOURS[2], linestyle=LINES[0], marker=MARKERS[2])
     axes[2].axhline(0, color=INK, linewidth=1)
     axes[2].axvline(epsilon, color=INK, linewidth=1, linestyle="-.", label="ε of this page")
     axes[2].set(title="mAP, random − fitted,\non the fitting clips")
@@ -102,7 +102,7 @@ def sweep(
         axis.set(xscale="log", xlabel="radius ε (z-units)")
         axis.set_xticks(list(gaps), [f"{e:g}" for e in gaps], rotation=45, minor=False)
         axis.minorticks_off()
-    _legend_above(figure, axes[0], columns=4)
+    legend_above(figure, axes[0], columns=4)
     return figure, {**drawn, "gap_epsilon": list(gaps), **{f"gap_{end}": values for end, values in apart.items()}}
 
 
@@ -126,7 +126,7 @@ def shifted_logits(
         ends = np.array([clean[:, chosen].min(), clean[:, chosen].max()])
         axis.plot(ends, ends, color=INK, linestyle="--", marker="", linewidth=1)
         axis.set(title=title, xlabel="clean logit", ylabel="logit under δ")
-    _legend_above(figure, axes[0], columns=len(chosen))
+    legend_above(figure, axes[0], columns=len(chosen))
     return figure, pd.concat(rows, ignore_index=True)
 
 
@@ -155,7 +155,7 @@ def shares(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Figure, pd.Da
     axis.set_yticks(place, list(names.values()))
     axis.set(xlabel="harm done (what the measure lost)", ylim=(-0.6, len(names) - 0.4))
     axis.margins(x=0.08)
-    _legend_above(figure, axis, columns=3)
+    legend_above(figure, axis, columns=3)
     return figure, pd.DataFrame({"measure": list(names), "the whole drop": whole, **orders})
 
 
@@ -203,15 +203,3 @@ def _flow(axis: Axes, table: pd.DataFrame) -> None:
 def _ends(intervals: Iterable[Interval]) -> dict[str, list[float]]:
     found = list(intervals)
     return {end: [getattr(interval, end) for interval in found] for end in ENDS}
-
-
-def _bars(axis: Axes, x: ArrayLike, value: ArrayLike, low: ArrayLike, high: ArrayLike, **style: Any) -> None:
-    value, low, high = map(np.asarray, (value, low, high))
-    axis.errorbar(x, value, [value - low, high - value], capsize=3, **style)
-
-
-def _legend_above(figure: Figure, axis: Axes, columns: int, corner: Literal["left", "right"] = "left") -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside upper left" if corner == "left" else "outside upper right", ncols=columns
-    )

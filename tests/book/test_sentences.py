@@ -3,7 +3,22 @@
 import pytest
 
 from book.numbers import cited
-from book.sentences import FIRST, IN_BALL, SECOND, SENTENCES, agree, answer, harm, kept, length, linear, peeking, shift
+from book.sentences import (
+    FIRST,
+    FUSED,
+    IN_BALL,
+    SECOND,
+    SENTENCES,
+    agree,
+    answer,
+    harm,
+    kept,
+    length,
+    linear,
+    meet,
+    peeking,
+    shift,
+)
 
 
 def known(first=None, second=None, **both):
@@ -173,3 +188,24 @@ def test_a_book_without_numbers_has_sentences_all_the_same(results):
 def test_a_number_is_cited_with_its_interval_and_a_dash_stands_for_none():
     text = "{result}`04_one_noise::drop:.2f`, {result}`04_one_noise::ratio:.1f`, {result}`04_one_noise::none:.1f`"
     assert cited(text, known({"drop": MORE, "ratio": 19.46})) == "0.25 [0.20,\xa00.30], 19.5, –"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (None, None, "Whether the attacked score rises with the depth of the tap cannot be told"),
+        (MORE, None, "On *synthav* the attacked score rises with the depth of the tap; the other page has no number"),
+        (MORE, MORE, "On both data sets the attacked score rises with the depth of the tap."),
+        (SAME, LESS, "On neither data set is it shown that the attacked score rises with the depth of the tap."),
+        (LESS, MORE, "On *avdigits* the attacked score rises with the depth of the tap; on *synthav* that is not"),
+    ],
+)
+def test_where_two_senses_meet(first, second, told):
+    def page(slope):
+        values = dict(zip(("value", "low", "high"), slope, strict=True))
+        return {"values": {"slope_universal": values, "beyond_eye_late": values}}
+
+    found = {name: page(slope) for name, slope in zip(FUSED, (first, second), strict=True) if slope}
+    text = meet(found)
+    assert text.startswith(told)
+    assert text.count("more than its eye alone") == 1

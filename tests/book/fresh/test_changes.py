@@ -13,7 +13,9 @@ from book.plan import plan
 
 NOISE = {"04_one_noise", "04_one_noise@avdigits", "04_one_noise@linf"}
 EYE = "02b_first_eye"
-ALL = {"01_listening_and_looking", "02_models_that_tag", EYE, "03_breaking_a_model", *NOISE}
+MEET = {"07_where_senses_meet", "07_where_senses_meet@avdigits"}
+REAL = {"04_one_noise@avdigits", "07_where_senses_meet@avdigits"}
+ALL = {"01_listening_and_looking", "02_models_that_tag", EYE, "03_breaking_a_model", *NOISE, *MEET}
 
 
 def test_where_nothing_changed_every_page_is_fresh(copy):
@@ -25,13 +27,15 @@ CODE = [
     ("avlib/plots/breaking.py", {"03_breaking_a_model"}),
     ("avlib/plots/style.py", ALL),
     ("avlib/attacks/released.py", NOISE),
-    ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE}),
+    ("avlib/plots/fusion.py", MEET),
+    ("avlib/data/exchanged.py", MEET),
+    ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE, *MEET}),
     ("avlib/metrics/localisation.py", {"02_models_that_tag"}),
     ("avlib/plots/pictures.py", {"01_listening_and_looking", EYE}),
     ("avlib/notebook.py", ALL),
-    ("avlib/data/avdigits.py", {"04_one_noise@avdigits"}),
-    ("avlib/data/synthav/sound.py", ALL - {"04_one_noise@avdigits"}),
-    ("avlib/data/media.py", {"04_one_noise@avdigits"}),
+    ("avlib/data/avdigits.py", REAL),
+    ("avlib/data/synthav/sound.py", ALL - REAL),
+    ("avlib/data/media.py", REAL),
     ("avlib/data/folder.py", set()),
     ("avlib/parameters.py", set()),
     ("avlib/attacks/__init__.py", set()),  # a face only hands on
@@ -109,7 +113,7 @@ def test_an_edit_of_a_cell_runs_its_chapter(copy):
 
 def test_a_tracked_table_runs_the_pages_that_read_it(copy):
     reading = {page.slot for page in copy.pages if "avlib.published" in sources(code="\n".join(copy.code(page)))}
-    assert reading == {"01_listening_and_looking", "02_models_that_tag", *NOISE}
+    assert reading == {"01_listening_and_looking", "02_models_that_tag", *NOISE, *MEET}
     copy.edit("data/published.csv", "0.", "0.9")
     assert copy.stale() == dict.fromkeys(reading, "data/published.csv changed")
 
@@ -163,6 +167,6 @@ def test_recordings_run_the_pages_on_them_and_their_neighbours_do_not(copy):
     (folder / "other" / "a.wav").write_bytes(b"unrelated")
     assert copy.stale() == {}
     (folder / "fsdd" / "recordings" / "0_george_0.wav").write_bytes(b"another sound")
-    assert copy.stale() == {"04_one_noise@avdigits": "set 0 changed"}
+    assert copy.stale() == dict.fromkeys(REAL, "set 0 changed")
     shutil.rmtree(folder)
-    assert copy.stale() == {"04_one_noise@avdigits": "set 0 changed"}  # gone is no traceback
+    assert copy.stale() == dict.fromkeys(REAL, "set 0 changed")  # gone is no traceback
