@@ -1,4 +1,4 @@
-"""Fusion models begin where ear and eye ended and are tuned alike, or are trained from scratch where the profile says."""
+"""Fusion models begin where ear and eye ended and are tuned alike, or are trained from scratch by the whole recipe."""
 
 import dataclasses
 
