@@ -52,6 +52,26 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
     return absent - top
 
 
+def dlr(logits: Tensor, labels: Tensor) -> Tensor:
+    """`margin` over z₍₁₎ − z₍ₖ₊₂₎, where z₍ᵢ₎ is the i-th largest logit and k the number of present labels, (N,).
+
+    The difference-of-logits-ratio loss of Croce & Hein (2020, section 4.1; k = 1 there) for many labels: whoever
+    multiplies all logits by a factor or adds a number to them leaves it as it is, and so cannot hide its gradient by
+    scale.  A clip that lacks present or absent labels gets 0.  Labels above 1/2 are present.
+
+    >>> z, y = torch.tensor([[3.0, 1.0, 2.5, -1.0]]), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
+    >>> dlr(z, y), dlr(10 * z + 7, y)
+    (tensor([-0.2500]), tensor([-0.2500]))
+    """
+    present = labels > 0.5
+    count = present.sum(dim=1, keepdim=True)
+    ordered = logits.sort(dim=1, descending=True).values
+    last = (count + 1).clamp_max(logits.shape[1] - 1)
+    spread = (ordered[:, :1] - ordered.gather(1, last))[:, 0]
+    both = (present.any(dim=1) & ~present.all(dim=1)).to(logits)
+    return both * margin(logits, labels) / spread.clamp_min(torch.finfo(logits.dtype).tiny)
+
+
 def class_ranking(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean of softplus(−(y_ic − y_jc)·(z_ic − z_jc)) over the pairs of clip i with others of its batch, shape (N,).
 

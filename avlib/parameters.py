@@ -56,6 +56,9 @@ class Parameters(BaseModel):
     epsilon: Annotated[Real, Field(gt=0, le=100, description="radius of the ball, in standard deviations of a bin")] = 1
     norm: Annotated[Real, AfterValidator(_norm), Field(description="norm of the ball: 1, 2 or inf")] = 2
     steps: Annotated[Whole, Field(ge=1, le=1000, description="gradient steps of an attack on one clip")] = 20
+    queries: Annotated[Whole, Field(ge=1, le=100_000, description="forward passes of an attack without gradients")] = (
+        100
+    )
     passes: Annotated[Whole, Field(ge=1, le=100, description="passes over the fitting clips of a universal attack")] = 5
     clip: Annotated[
         Whole, Field(ge=0, description="which clip of the eval split is shown, among those attacked one by one")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from avlib.losses import bce, class_ranking, margin, ranking
+from avlib.losses import bce, class_ranking, dlr, margin, ranking
 
 LOGITS = 3 * torch.randn(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 LABELS = (torch.rand(5, 6, generator=torch.Generator().manual_seed(1)) > 0.6).double()
@@ -70,3 +70,26 @@ def test_one_sided_clips_are_finite(value):
         assert bool(gradient.isfinite().all())
     assert bool((ranking(logits, labels) == 0).all())
     assert bool((class_ranking(logits, labels) == 0).all())
+
+
+def test_dlr_is_the_published_one_where_a_clip_has_one_label():
+    for label in range(6):
+        y = F.one_hot(torch.full((5,), label), 6).double()
+        ordered = LOGITS.sort(dim=1, descending=True).values
+        others = LOGITS.masked_fill(y.bool(), -torch.inf).amax(dim=1)
+        expected = -(LOGITS[:, label] - others) / (ordered[:, 0] - ordered[:, 2])
+        torch.testing.assert_close(dlr(LOGITS, y), expected)
+
+
+def test_dlr_ignores_scale_and_shift_and_has_the_sign_of_the_margin():
+    both = LABELS.any(dim=1) & ~LABELS.all(dim=1)
+    torch.testing.assert_close(dlr(100 * LOGITS + 7, LABELS), dlr(LOGITS, LABELS))
+    assert torch.equal(dlr(LOGITS, LABELS).sign(), margin(LOGITS, LABELS).sign() * both)
+    ends = dlr(LOGITS, torch.stack([torch.zeros(6), torch.ones(6)]).repeat(3, 1)[:5].double())
+    assert ends.tolist() == [0] * 5
+
+
+def test_dlr_divides_by_the_logit_below_the_first_that_is_no_label():
+    z, y = torch.tensor([[5.0, 4.0, 3.0, 1.0]]), torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    assert float(dlr(z, y)) == pytest.approx((3 - 5) / (5 - 1))  # two labels: the fourth
+    assert float(dlr(z[:, :2], y[:, 1:3])) == pytest.approx((4 - 5) / (5 - 4))  # two classes: the last there is

@@ -83,6 +83,16 @@ def ascend(balls: Sequence[Ball], ws: Coordinates, gradients: Coordinates, step:
     return [ball.ascend(w, gradient, step, progress) for ball, w, gradient in zip(balls, ws, gradients, strict=True)]
 
 
+def choose(mask: Tensor, yes: Sequence[Tensor], no: Sequence[Tensor]) -> list[Tensor]:
+    """For each clip the tensors of `yes` where `mask` (N,) is True, and else those of `no`."""
+    return [torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in zip(yes, no, strict=True)]
+
+
+def flat_in(point: Point) -> Tensor:
+    """Whether the gradient of each clip is exactly 0 in all coordinates, (N,)."""
+    return torch.stack([(gradient == 0).flatten(1).all(dim=1) for gradient in point.gradients]).all(dim=0)
+
+
 def schedule(step_size: float | Sequence[float] | None, default: Sequence[float]) -> Sequence[float]:
     """One step size for each of ``len(default)`` steps, in units of ε.
 

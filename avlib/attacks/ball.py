@@ -65,8 +65,12 @@ class Ball:
         In the first half of a run, a step of ℓ1 moves a hundredth of the coordinates, which gets further on a curved
         loss; in the second only the steepest one, which ends on the vertex that is best for a linear loss.
         """
-        count = max(1, round(L1_SHARE * w.shape[-1])) if progress <= 0.5 else 1
-        return self.project(torch.add(w, geometry.steepest(gradient, self.norm, count), alpha=step))
+        return self.project(torch.add(w, self.steepest(gradient, progress), alpha=step))
+
+    def steepest(self, gradient: Tensor, progress: float) -> Tensor:
+        """The unit direction of such a step."""
+        count = max(1, round(L1_SHARE * gradient.shape[-1])) if progress <= 0.5 else 1
+        return geometry.steepest(gradient, self.norm, count)
 
     def draw(self, seeds: Tensor, surface: bool = False) -> Tensor:
         """A random feasible w (on the sphere when `surface`): clip n follows from seeds[n] alone."""

@@ -24,7 +24,19 @@ import torch
 from torch import Tensor, nn
 
 from avlib.attacks.adversarial import Adversarial
-from avlib.attacks.ascent import Coordinates, Forward, Point, ascend, deltas, evaluate, finite, forward_of, schedule
+from avlib.attacks.ascent import (
+    Coordinates,
+    Forward,
+    Point,
+    ascend,
+    choose,
+    deltas,
+    evaluate,
+    finite,
+    flat_in,
+    forward_of,
+    schedule,
+)
 from avlib.attacks.attacking import attacking
 from avlib.attacks.ball import Ball, Budget, balls
 from avlib.attacks.perturbation import Limits, add, bounds_of, limits
@@ -67,7 +79,7 @@ def pgd(
     threats : what may be done to each modality; one that is not named is not attacked.
     steps : gradient evaluations of each run.
     step_size : α in units of each modality's ε, so that two modalities step alike; one number or one for each step.
-        Default 2.5 / steps.  Steps that shrink, from 5 / steps down to 0, often get further in fewer.
+        Default 2.5 / steps.  Steps that shrink, `falling`, often get further in fewer.
     restarts : number of runs from no δ of the caller's: the first from 0 (or, when there is a `start`, from there),
         the others from random points of the ball, drawn clip by clip, so that the batch size does not matter.
     start : a δ for each modality to begin from, or several such: one run each.  A modality that it lacks begins at 0.
@@ -118,7 +130,7 @@ def pgd(
             victims = everyone if len(who) == len(labels) else everyone.take(who, model)
             new, new_unsound, _ = _climb(victims, [w[who] for w in ws], sizes, loss)
             old = [kept[who] for kept in best]
-            chosen = _choose(new[0] > old[0], new, old)
+            chosen = choose(new[0] > old[0], new, old)
             best = [kept.index_copy(0, who, part) for kept, part in zip(best, chosen, strict=True)]
             unsound[who] |= new_unsound
             gradients[who] += steps
@@ -174,7 +186,7 @@ def _climb(victims: _Victims, ws: Coordinates, sizes: Sequence[float], loss: Los
     for i, size in enumerate(sizes):
         point = evaluate(forward, place, allowed, ws, labels, loss)
         if i == 0:
-            flat = torch.stack([(gradient == 0).flatten(1).all(dim=1) for gradient in point.gradients]).all(dim=0)
+            flat = flat_in(point)
         best = _better(point, ws, best)
         course.append(point.loss)
         sound.append(finite(point))
@@ -191,11 +203,7 @@ def _climb(victims: _Victims, ws: Coordinates, sizes: Sequence[float], loss: Los
 def _better(point: Point, ws: Coordinates, best: list[Tensor]) -> list[Tensor]:
     """Loss, logits and ws of each clip at `point` or at its `best`, whichever has the larger loss."""
     here = [point.loss, point.logits, *ws]
-    return _choose(point.loss > best[0], here, best) if best else here
-
-
-def _choose(mask: Tensor, yes: list[Tensor], no: list[Tensor]) -> list[Tensor]:
-    return [torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in zip(yes, no, strict=True)]
+    return choose(point.loss > best[0], here, best) if best else here
 
 
 def _survivors(broken: Broken | None, logits: Tensor, labels: Tensor) -> Tensor:
@@ -209,6 +217,15 @@ def _survivors(broken: Broken | None, logits: Tensor, labels: Tensor) -> Tensor:
             "one for each clip"
         )
     return (~over).nonzero()[:, 0]
+
+
+def falling(steps: int) -> list[float]:
+    """Step sizes that fall from ε in equal steps towards 0: they cross the ball first, and settle in the end.
+
+    >>> falling(4)
+    [1.0, 0.75, 0.5, 0.25]
+    """
+    return [1 - i / steps for i in range(steps)]
 
 
 def fgsm(

@@ -1,7 +1,7 @@
 """Universal attacks: one δ for every clip."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 FIRST_STEP = 0.5
+Optimizer = Callable[[Coordinates], torch.optim.Optimizer]
 
 
 def fit_universal(
@@ -38,6 +39,7 @@ def fit_universal(
     start: Mapping[str, Tensor] | None = None,
     budget: Budget = "separate",
     loss: Loss = bce,
+    optimizer: Optimizer | None = None,
     part: float = 0.25,
     generator: torch.Generator | None = None,
     fabric: "Fabric | None" = None,
@@ -51,6 +53,8 @@ def fit_universal(
     ----------
     passes, batch_size : passes over the split, clips an update (over all processes together).
     step_size : α in units of ε, one number or one for each pass.  Default: from 1/2 down to 0 in equal steps.
+    optimizer : makes a torch optimiser of the coordinates w = δ / ε, which takes the steps in place of the steepest
+        direction; its learning rate shrinks as the step sizes do, and w is projected after each step.
     start : δ to begin from, (1, …) for each modality; 0 without.
     part : share of the split, evenly spaced, on which the mean loss is taken before the first pass and after each;
         the δ that is best there is returned.
@@ -116,6 +120,7 @@ def fit_universal(
         return {"pass": number, "loss": mean, **{f"ratio_{name}": r for name, r in ratios(allowed, ws).items()}}
 
     ws = [ball.project(ball.rows(start or {})) for ball in allowed]
+    step = ascend if optimizer is None else _Optimised(optimizer, ws, sizes[0])
     with spent("attacks"), attacking(model) as model:
         model, still = encoded_once(model, split, list(threats), batch_size)
         clips = replace(clips, model=model, split=still)
@@ -127,7 +132,7 @@ def fit_universal(
                 gradients, fault = gradient(indices, ws)
                 faults.append(fault)
                 progress = (number - 1 + i / len(batches)) / passes
-                ws = ascend(allowed, ws, gradients, size, progress)
+                ws = step(allowed, ws, gradients, size, progress)
             history.append(row(number, ws))
             if int(clips.total(torch.stack(faults).sum())) or not math.isfinite(history[-1]["loss"]):
                 named = ", ".join(map(repr, unsound(before))) or "some clips, once δ has moved"
@@ -142,3 +147,24 @@ def fit_universal(
 def ratios(allowed: Sequence[Ball], ws: Coordinates) -> dict[str, float]:
     """‖δ‖ / ε of each modality, the largest over its rows."""
     return {name: float(ball.ratio(w).max()) for ball, w in zip(allowed, ws, strict=True) for name in ball.shapes}
+
+
+class _Optimised:
+    """`ascend`, as a torch optimiser does it."""
+
+    def __init__(self, optimizer: Optimizer, ws: Coordinates, first: float) -> None:
+        self.ws, self.first = [w.clone() for w in ws], first
+        self.optimizer = optimizer(self.ws)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+
+    def __call__(
+        self, balls: Sequence[Ball], ws: Coordinates, gradients: Coordinates, size: float, progress: float
+    ) -> Coordinates:
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * size / self.first
+        for w, gradient in zip(self.ws, gradients, strict=True):
+            w.grad = -gradient
+        self.optimizer.step()
+        for ball, w in zip(balls, self.ws, strict=True):
+            w.copy_(ball.project(w))
+        return [w.clone() for w in self.ws]

@@ -140,3 +140,30 @@ def test_on_a_network_the_reported_loss_is_that_of_the_delta_that_is_returned():
     x, y = data.batch(held)
     loss = float(bce(model.eval()(found.apply(x)), y).mean().detach())
     assert loss == pytest.approx(found.history["loss"].max(), rel=1e-5)
+
+
+def test_an_optimiser_takes_the_steps_and_each_is_projected():
+    """SGD on one logit whose slope is 1: the rate falls with the passes, and the ball holds."""
+    data, rates = cells([[0.0]] * 4), []
+
+    def sgd(ws):
+        made = torch.optim.SGD(ws, lr=0.3)
+        made.register_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
+        return made
+
+    how = {"passes": 3, "batch_size": 4, "loss": lambda z, _: z[:, 0] / 4, "optimizer": sgd}
+    found = fit_universal(Cells(), data, {"audio": Threat(math.inf, 0.5)}, **how)
+    assert rates == pytest.approx([0.3, 0.2, 0.1])
+    # A batch of four has the slope 4 · ε / 4 = .5 in units of ε: .15, then .25, then .3 of the radius.
+    assert found.history["ratio_audio"].tolist() == pytest.approx([0, 0.15, 0.25, 0.3])
+    far = fit_universal(Cells(), data, {"audio": Threat(math.inf, 50.0)}, **how)
+    assert far.history["ratio_audio"].tolist() == pytest.approx([0, 1, 1, 1])
+
+
+@pytest.mark.parametrize("norm", [1, 2, math.inf])
+def test_adam_on_a_curved_model_stays_inside_and_raises_the_loss(norm):
+    threats = {"audio": Threat(norm, 1.0, over="frame")}
+    adam = lambda ws: torch.optim.Adam(ws, lr=0.1)  # noqa: E731
+    found = fit_universal(Curved(), split(), threats, passes=4, batch_size=8, optimizer=adam, generator=gen())
+    assert found.history["ratio_audio"].max() <= 1 + 1e-5
+    assert found.history["loss"].max() > found.history["loss"][0] + 0.02
