@@ -43,6 +43,14 @@ HEADLINES = {
         "universal_broken": "share of broken clips with one fitted δ",
         "peeking_gain": "mAP that δ takes in addition when it is fitted on the scored clips",
     },
+    "05_trust_the_attack": {
+        "broken_pgd": "share of clips that PGD breaks",
+        "broken_square": "share that a search without gradients breaks",
+        "gain_of_more_steps": "share that twice the steps break beyond it",
+        "flags_tagger": "checks that the attack fails on the tagger",
+        "rounded_pgd": "share broken by PGD behind the rounding guard",
+        "rounded_transfer": "share broken there by δs of the tagger without it",
+    },
     "07_where_senses_meet": {
         "mAP_late": "mAP of late fusion",
         "late_minus_ear": "mAP that late fusion has beyond the ear",

@@ -62,6 +62,8 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P1.16": quote(**hum, model="CRNN") - quote(**hum, model="CSN (audio)"),
         "P1.22": quote(**tagger) - quote(**tagger, attack="A"),
         "P1.23": 0.05,  # no number is printed
+        "P1.25": 0.05,  # no number is printed
+        "P1.26": 0.05,  # nor here
         "P1.27": 0,  # rows that contradict themselves
         "P1.28": 1,  # ‖δ‖/ε of what was projected
         "P2.18": 0,

@@ -3,7 +3,20 @@
 import json
 from typing import Any
 
+import numpy as np
+
+from avlib.metrics import Interval
 from book.places import Places
+
+
+def between(low: float, high: float, clips: int = 900) -> Interval:
+    middle = (low + high) / 2
+    draws = np.linspace(low, high, 5)
+    return Interval(value=middle, plain=middle, low=low, high=high, level=0.95, replicates=draws, seeds=1, clips=clips)
+
+
+ABOVE, BELOW, ACROSS = between(0.1, 0.2), between(-0.2, -0.1), between(-0.1, 0.1)
+SIDES = {1: ABOVE, 0: ACROSS, -1: BELOW}
 
 
 class Run:

@@ -4,30 +4,19 @@ import re
 from itertools import permutations
 from types import SimpleNamespace as Some
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 from scipy.stats import page_trend_test
 
 from avlib.checking import verdict
-from avlib.metrics import Interval, Positives, contrast, tagging
+from avlib.metrics import Positives, contrast, tagging
 from avlib.training.objective import GradientBlending
-from tests.book.cells import Run, cells
+from tests.book.cells import ABOVE, ACROSS, BELOW, SIDES, Run, between, cells
 
 CELLS = cells("07_where_senses_meet")
 TAPS = ["early", "mid1", "mid2", "late_sum", "late"]
 FAIR = torch.tensor([[1.0, 0], [0, 1]] * 9)
-
-
-def between(low, high, clips=900):
-    middle = (low + high) / 2
-    draws = np.linspace(low, high, 5)
-    return Interval(value=middle, plain=middle, low=low, high=high, level=0.95, replicates=draws, seeds=1, clips=clips)
-
-
-ABOVE, BELOW, ACROSS = between(0.1, 0.2), between(-0.2, -0.1), between(-0.1, 0.1)
-SIDES = {1: ABOVE, 0: ACROSS, -1: BELOW}
 
 
 def executed(cell, **names):

@@ -13,9 +13,10 @@ from book.plan import plan
 
 NOISE = {"04_one_noise", "04_one_noise@avdigits", "04_one_noise@linf"}
 EYE = "02b_first_eye"
+TRUST = "05_trust_the_attack"
 MEET = {"07_where_senses_meet", "07_where_senses_meet@avdigits"}
 REAL = {"04_one_noise@avdigits", "07_where_senses_meet@avdigits"}
-ALL = {"01_listening_and_looking", "02_models_that_tag", EYE, "03_breaking_a_model", *NOISE, *MEET}
+ALL = {"01_listening_and_looking", "02_models_that_tag", EYE, "03_breaking_a_model", *NOISE, TRUST, *MEET}
 
 
 def test_where_nothing_changed_every_page_is_fresh(copy):
@@ -28,8 +29,10 @@ CODE = [
     ("avlib/plots/style.py", ALL),
     ("avlib/attacks/released.py", NOISE),
     ("avlib/plots/fusion.py", MEET),
+    ("avlib/plots/trust.py", {TRUST}),
+    ("avlib/models/guards.py", {TRUST}),
     ("avlib/data/exchanged.py", MEET),
-    ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE, *MEET}),
+    ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE, TRUST, *MEET}),
     ("avlib/metrics/localisation.py", {"02_models_that_tag"}),
     ("avlib/plots/pictures.py", {"01_listening_and_looking", EYE}),
     ("avlib/notebook.py", ALL),
