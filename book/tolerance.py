@@ -44,8 +44,8 @@ class Kind:
     @property
     def least(self) -> float:
         """The least tolerance, whatever the size of the number."""
-        floors = [WIDTH * self.width, CLIPS / self.clips, ABSOLUTE]
-        return EXACT if self.exact else next(floor for floor in floors if math.isfinite(floor))
+        floors = [WIDTH * self.width, CLIPS / self.clips, ABSOLUTE]  # an interval without width says nothing of luck
+        return EXACT if self.exact else next(floor for floor in floors if math.isfinite(floor) and floor > 0)
 
     @property
     def share(self) -> float:

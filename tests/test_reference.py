@@ -81,8 +81,8 @@ def test_most_numbers_of_the_reference_are_compared(page):
     reference = _reference(page)
     unstable = [key for key in reference["unstable"] if not key.endswith(".shape")]
     # A difference of two trained taggers may be no larger than what the last bits make of both, and so may the harm of
-    # a small radius be: of chapters 4 and 7, which are about such differences, two in five numbers turn with them.
-    share = 0.45 if page.notebook[:2] in ("04", "07") else 0.3
+    # a small radius be: of chapters 4, 5 and 7, which are about such differences, two in five numbers turn with them.
+    share = 0.45 if page.notebook[:2] in ("04", "05", "07") else 0.3
     assert len(unstable) <= share * (len(reference["numbers"]) + len(unstable)), "\n".join(unstable)
 
 
@@ -156,6 +156,13 @@ def test_each_element_of_an_array_has_a_floor_of_its_own_size():
     assert _told(_record(curve=(1011.0, 1.0, 0.0)), reference) == ["figure loss.loss[0]"]
     assert _told(_record(curve=(1000.0, 1.011, 0.0)), reference) == ["figure loss.loss[1]"]
     assert _told(_record(curve=(1000.0, 1.0, 0.00011)), reference) == ["figure loss.loss[2]"]
+
+
+@pytest.mark.parametrize(("facts", "floor"), [({"clips": 32}, CLIPS / 32), ({}, ABSOLUTE)])
+def test_an_interval_without_width_has_the_floor_of_what_else_is_known(facts, floor):
+    """A gap that no draw of the clips moves, because the two attacks break the very same ones."""
+    record = {"values": {"gain": {"value": 0.0, "low": 0.0, "high": 0.0, **facts}}, "figures": {}}
+    assert reference_of(_runs(*[record] * 4))["numbers"]["gain"]["tolerance"] == pytest.approx(floor, rel=0.02)
 
 
 def test_an_interval_that_is_drawn_has_the_floor_of_an_interval():
