@@ -85,7 +85,7 @@ def flags(
     found, clean = search(model, threats, steps), answer(batch)
     half = {name: replace(threat, eps=threat.eps / 2) for name, threat in threats.items()}
     far = {name: replace(threat, eps=_length(batch[name], threat)) for name, threat in threats.items()}
-    long = search(model, threats, 4 * steps)
+    long, foreign = search(model, threats, 4 * steps), search(stand_in, threats, steps)
     start, breakable = loss(clean, labels), labels.bool().any(dim=1) & ~labels.bool().all(dim=1)
     values = [
         float((clean - answer(batch)).abs().max()),
@@ -99,7 +99,7 @@ def flags(
         better(
             found.loss, square(model, batch, labels, threats, queries=queries, loss=loss, generator=generator).batch
         ),
-        better(found.loss, {**batch, **{name: search(stand_in, threats, steps).batch[name] for name in threats}}),
+        better(found.loss, {**batch, **{name: foreign.batch[name] for name in threats}}),
         float(1 - (found.loss - start).clamp_min(0).mean() / (long.loss - start).mean()),
     ]
     rows = []
