@@ -15,7 +15,7 @@ from avlib.clock import spent
 from avlib.errors import AvlibError
 from avlib.losses import Loss, dlr
 
-MOMENTUM = 0.75  # of the last move, that is kept: 1 − α in the paper
+MOMENTUM = 0.25  # of the last move, that is kept: 1 − α in the paper
 ENOUGH = 0.75  # of the steps since the last look must have raised the loss, ρ in the paper
 
 

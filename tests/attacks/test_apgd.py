@@ -10,7 +10,7 @@ from avlib.attacks.apgd import _looks
 from avlib.errors import AvlibError
 from avlib.losses import margin
 from tests.attacks import checks
-from tests.attacks.toys import Curved, F, T, batch, truth
+from tests.attacks.toys import Curved, F, T, batch, gen, truth
 
 
 @pytest.mark.parametrize("check", [checks.stays_inside, checks.reaches_dual_norm], ids=lambda check: check.__name__)
@@ -56,6 +56,55 @@ def test_steps_are_halved_until_a_peak_is_met_and_the_search_goes_back_to_its_be
     after = 1 + next(iter(_looks(60)))
     best = float(found.history[0, : after + 1].max())
     assert abs(float(found.history[0, after + 1 :].amin()) - best) < 0.75  # it never strays a whole step again
+
+
+def algorithm_1(loss, x, steps):
+    """Croce & Hein (2020), algorithm 1, for one clip in the ℓ∞ ball of radius 1: the losses that it meets."""
+    shares = [0.0, 0.22]
+    while shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06) <= 1 + 1e-9:
+        shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
+    looks = [round(share * steps) for share in shares]
+
+    def value_and_slope(at):
+        at = at.clone().requires_grad_()
+        value = loss(at)
+        return float(value.detach()), torch.autograd.grad(value, at)[0].sign()
+
+    eta, last = 2.0, x
+    here, slope = value_and_slope(x)
+    met, best, halved = [here], (here, x, slope), False
+    record, rises, since = here, 0, 0
+    for k in range(1, steps + 1):
+        ahead = (x + eta * slope).clamp(-1, 1)
+        new = ahead if k == 1 else (x + 0.75 * (ahead - x) + 0.25 * (x - last)).clamp(-1, 1)
+        last, x = x, new
+        here, slope = value_and_slope(x)
+        rises, since = rises + (here > met[-1]), since + 1
+        met.append(here)
+        best = (here, x, slope) if here > best[0] else best
+        if k in looks:
+            stuck = rises < 0.75 * since or (not halved and best[0] <= record)
+            if stuck:
+                eta, (_, x, slope) = eta / 2, best
+            halved, record, rises, since = stuck, best[0], 0, 0
+    return met
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_walks_as_the_algorithm_of_the_paper_does(seed):
+    weights = torch.randn(5, 6, generator=gen(seed), dtype=torch.float64)
+
+    def bumpy(at):
+        return (weights @ at).mul(3).sin().sum()
+
+    class Model(torch.nn.Module):
+        def forward(self, batch):
+            return torch.stack([bumpy(clip) for clip in batch["audio"]])[:, None]
+
+    x = {"audio": torch.zeros(1, 6, dtype=torch.float64)}
+    found = apgd(Model(), x, torch.zeros(1, 1), {"audio": Threat(math.inf, 1.0)}, steps=100, loss=lambda z, _: z[:, 0])
+    met = algorithm_1(bumpy, torch.zeros(6, dtype=torch.float64), 100)
+    assert found.history[0].tolist() == pytest.approx(met, abs=1e-9)
 
 
 def test_looks_are_those_of_the_paper_and_fit_any_number_of_steps():

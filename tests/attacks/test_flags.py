@@ -73,7 +73,11 @@ def test_a_wall_shows_as_survivors_and_in_half_of_the_radius():
             kept = torch.where(length > 0.3, X["audio"], x["audio"])
             return HONEST({**x, "audio": kept})
 
-    assert {"more room, more harm", "no bound, no survivor"} & raised(Wall(), steps=4)
+    assert {"more room, more harm", "no bound, no survivor"} <= raised(Wall(), steps=4)
+
+
+def test_a_search_that_stops_too_early_is_told_by_a_longer_one():
+    assert "more steps find no more" in raised(HONEST, steps=1)
 
 
 def test_shares_are_of_the_clips_and_one_of_few_may_be_luckier():

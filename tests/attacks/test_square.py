@@ -41,6 +41,14 @@ def test_finds_more_than_noise_and_never_falls(norm):
         assert bool((found.loss - clean > 0.8 * best).all())
 
 
+@pytest.mark.parametrize("norm", [1, 2])
+def test_a_masked_search_spends_its_whole_length_in_the_mask(norm):
+    x = batch()
+    found = attack(Curved(), x, truth(x), {"audio": Threat(norm, 0.7, over="frame", mask=MASK)})
+    lengths = torch.linalg.vector_norm(found.delta["audio"][:, 1:4], ord=norm, dim=2)
+    torch.testing.assert_close(lengths, torch.full_like(lengths, 0.7))
+
+
 def test_needs_no_gradient():
     class Steps(torch.nn.Module):
         def forward(self, x):
