@@ -130,16 +130,15 @@ def _foretold(
 ) -> float:
     """Correlation of ⟨∇L, v⟩ and (L(x + v) − L(x − v)) / 2 over random directions v of all clips; 0 where one is 0."""
     allowed = balls(threats, batch)
-    zero = [torch.zeros_like(ball.draw(torch.zeros(len(labels), dtype=torch.long))) for ball in allowed]
     slopes, changes = [], []
     with attacking(model) as still:
-        forward = forward_of(still, batch, list(threats))
+        forward, nowhere = forward_of(still, batch, list(threats)), [ball.rows({}) for ball in allowed]
 
         def at(ws: list[Tensor]) -> Tensor:
             with torch.no_grad():
                 return loss(forward(add(batch, deltas(allowed, ws), {})), labels)
 
-        gradients = evaluate(forward, lambda delta: add(batch, delta, {}), allowed, zero, labels, loss).gradients
+        gradients = evaluate(forward, lambda delta: add(batch, delta, {}), allowed, nowhere, labels, loss).gradients
         for _ in range(WAYS):
             seeds = torch.randint(2**62, (len(labels), len(allowed)), generator=generator)
             ways = [STRIDE * ball.draw(seeds[:, b], surface=True) for b, ball in enumerate(allowed)]

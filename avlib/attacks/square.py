@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from avlib.attacks import geometry
 from avlib.attacks.adversarial import Adversarial
-from avlib.attacks.ascent import Coordinates, deltas, forward_of
+from avlib.attacks.ascent import Coordinates, choose, deltas, forward_of
 from avlib.attacks.attacking import attacking
 from avlib.attacks.ball import Ball, Budget, balls
 from avlib.attacks.perturbation import add, bounds_of, limits
@@ -83,8 +83,8 @@ def square(
             ]
             values = scored(tried)
             better = values > history[-1]
-            best = [torch.where(better[:, None, None], new, old) for new, old in zip(tried, best, strict=True)]
-            history.append(torch.where(better, values, history[-1]))
+            *best, kept = choose(better, [*tried, values], [*best, history[-1]])
+            history.append(kept)
     delta, course = deltas(allowed, best), torch.stack(history, dim=1)
     nothing = torch.zeros_like(course[:, 0], dtype=torch.bool)
     moved = {**batch, **add(batch, delta, within)}
