@@ -1,6 +1,8 @@
 """Cells of the notebooks, executed by themselves: what they say, given results that a test makes up."""
 
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,12 @@ def between(low: float, high: float, clips: int = 900) -> Interval:
 
 ABOVE, BELOW, ACROSS = between(0.1, 0.2), between(-0.2, -0.1), between(-0.1, 0.1)
 SIDES = {1: ABOVE, 0: ACROSS, -1: BELOW}
+
+
+def one_by_one(*found: Any) -> Callable[..., Any]:
+    """A stand-in for `paired` and its like: one result after the other, whatever it is asked."""
+    left = iter(found)
+    return lambda *asked, **options: next(left)
 
 
 class Run:
@@ -48,6 +56,12 @@ class Run:
     def text(self) -> str:
         """All that was said."""
         return "\n".join(self.said)
+
+    @property
+    def prose(self) -> str:
+        """All that was said on one line, in which nothing may be told that is no number."""
+        assert not re.search(r"\bnan\b", self.text), self.text
+        return " ".join(self.text.split())
 
 
 def cells(*notebooks: str) -> dict[str, str]:

@@ -9,15 +9,10 @@ import torch
 from avlib.checking import verdict
 from avlib.metrics import Positives, top_label_lost
 from avlib.models.guards import rounded
-from tests.book.cells import ABOVE, ACROSS, BELOW, SIDES, Run, cells
+from tests.book.cells import ABOVE, ACROSS, BELOW, SIDES, Run, cells, one_by_one
 
 CELLS = cells("05_trust_the_attack")
 FAIR = torch.tensor([[1.0, 0], [0, 1]] * 9)
-
-
-def one_by_one(*found):
-    rest = iter(found)
-    return lambda *a, **k: next(rest)
 
 
 def told(cell, **names):
@@ -25,7 +20,7 @@ def told(cell, **names):
              "victims": Clips(FAIR), "carried": Positives.of(FAIR), "how": {},
              "Positives": Positives, "top_label_lost": top_label_lost, **names}  # fmt: skip
     exec(CELLS[cell], given)
-    return given["run"].text
+    return given["run"].prose
 
 
 class Clips:

@@ -1,19 +1,11 @@
 """What is drawn is what was computed."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 
 from avlib.attacks.landscape import Landscape
 from avlib.plots import breaking
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_radii_become_the_share_within_reach():

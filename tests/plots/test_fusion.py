@@ -1,23 +1,13 @@
 """What the figures of the chapter on fusion draw is what they return."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from avlib.metrics import interval
-from avlib.plots import fusion, style
+from avlib.plots import fusion
 
-mpl.use("agg")
 TAPS = ("early", "mid1", "late_sum")
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    style.use()
-    yield
-    plt.close("all")
 
 
 def scores(base):

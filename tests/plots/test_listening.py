@@ -1,6 +1,5 @@
 """What is drawn is what was computed."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,12 +13,6 @@ from avlib.plots import listening
 
 DRAW = torch.Generator().manual_seed(0)
 MEDIA = Media(torch.randn(16000, generator=DRAW), 16000, torch.rand(10, 3, 16, 16, generator=DRAW), 10.0)
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def test_counts_are_sorted_by_training_frequency():

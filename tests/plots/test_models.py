@@ -1,23 +1,12 @@
 """What the figures of the chapter on models draw is what they return."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from avlib.models import POOLINGS
-from avlib.plots import models, style
-
-mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    style.use()
-    yield
-    plt.close("all")
+from avlib.plots import models
 
 
 def lines(axis):

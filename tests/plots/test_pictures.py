@@ -1,14 +1,11 @@
 """What the strips show is what was given, frame by frame."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from avlib.plots import pictures
-
-mpl.use("agg")
 
 
 def test_strips_show_frames_delta_about_grey_and_their_sum():

@@ -9,14 +9,6 @@ import pytest
 from avlib.plots import screen, style
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    with plt.rc_context():
-        style.use()
-        yield
-    plt.close("all")
-
-
 def _panels(rows: int, columns: int, **options):
     figure, axes = plt.subplots(rows, columns, squeeze=False, **options)
     for number, axis in enumerate(axes.flat):

@@ -3,21 +3,10 @@
 import math
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pandas as pd
-import pytest
 import torch
 
-from avlib.plots import style, trust
-
-mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    style.use()
-    yield
-    plt.close("all")
+from avlib.plots import trust
 
 
 def test_searches_are_lines_against_their_steps():

@@ -2,7 +2,6 @@
 
 import itertools
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,12 +9,6 @@ import torch
 
 from avlib.metrics import Interval, decompose, fates, interval, shift_share
 from avlib.plots import universal
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def _interval(value: float) -> Interval:
