@@ -7,7 +7,6 @@ from torch import nn
 from avlib.models import CSN, sized
 from avlib.models.anatomy import flops, parts
 from avlib.models.ensemble import Mean
-from avlib.models.fusion import TAPS
 from tests.attacks.toys import gen
 
 BOTH = "audio + video"
@@ -22,11 +21,6 @@ READS = {
     "late": [("convolutions", "audio"), ("transformer ×2", "audio"), ("convolutions in time", "video"),
              ("transformer ×2", "video"), ("head", "audio"), ("head", "video")],
 }  # fmt: skip
-
-
-@pytest.fixture(params=TAPS)
-def tap(request):
-    return request.param
 
 
 @pytest.fixture

@@ -35,11 +35,6 @@ def ear_and_eye():
         return _settled(CSN(CLASSES, **SMALL)), _settled(VideoTagger(CLASSES, FEATURES, WIDTH, dropout=0.0))
 
 
-@pytest.fixture(params=TAPS)
-def tap(request):
-    return request.param
-
-
 @pytest.fixture
 def model(tap):
     with torch.random.fork_rng():

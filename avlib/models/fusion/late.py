@@ -6,13 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avlib.models.csn import SelfAttentive
-from avlib.models.fusion.tap import Fusion, beside
+from avlib.models.fusion.tap import Apart, beside
 from avlib.models.pooling import Head
-from avlib.models.video import Seeing
 
 
-class Late(Fusion):
+class Late(Apart):
     """Two whole taggers; the clip's logits are the mean of theirs, so that what one hears the other cannot change.
 
     Additive in the logits, which the mean of probabilities of the released code (.6 and .4) is not.
@@ -23,19 +21,8 @@ class Late(Fusion):
     torch.Size([2, 5])
     """
 
-    def __init__(
-        self,
-        classes: int,
-        features: int,
-        mels: int = 64,
-        width: int = 1024,
-        *,
-        dropout: float = 0.2,
-        **transformer: Any,
-    ) -> None:
-        sound = SelfAttentive(mels, width, **transformer)
-        branches = {"audio": sound, "video": Seeing(features, width, dropout=dropout, **transformer)}
-        super().__init__(branches, Head(width, classes))
+    def __init__(self, classes: int, features: int, mels: int = 64, width: int = 1024, **options: Any) -> None:
+        super().__init__(classes, features, mels, width, **options)
         self.eye_head = Head(width, classes)
 
     def fuse(self, encodings: Mapping[str, Tensor]) -> Tensor:
@@ -50,7 +37,5 @@ class Late(Fusion):
         return torch.stack(list(self.each(encodings).values())).mean(dim=0)
 
     def begin(self, ear: Any, eye: Any) -> None:
-        for sense, trained in (("audio", ear), ("video", eye)):
-            self.branches[sense].load_state_dict(trained.branches[sense].state_dict())
-        self.head.load_state_dict(ear.head.state_dict())
+        super().begin(ear, eye)
         self.eye_head.load_state_dict(eye.head.state_dict())

@@ -6,8 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avlib.models.csn import SelfAttentive
 from avlib.models.pooling import Head
 from avlib.models.tagger import Tagger
+from avlib.models.video import Seeing
 
 
 class Fusion(Tagger):
@@ -22,6 +24,29 @@ class Fusion(Tagger):
     def begin(self, ear: Any, eye: Any) -> None:
         """Take over the weights of a trained `CSN` and a trained `VideoTagger` of the same sizes."""
         raise NotImplementedError
+
+
+class Apart(Fusion):
+    """A fusion of two whole branches, which meet after the last layer of both; options as of `CSN`."""
+
+    def __init__(
+        self,
+        classes: int,
+        features: int,
+        mels: int = 64,
+        width: int = 1024,
+        *,
+        dropout: float = 0.2,
+        **transformer: Any,
+    ) -> None:
+        sound = SelfAttentive(mels, width, **transformer)
+        branches = {"audio": sound, "video": Seeing(features, width, dropout=dropout, **transformer)}
+        super().__init__(branches, Head(width, classes))
+
+    def begin(self, ear: Any, eye: Any) -> None:
+        for sense, trained in (("audio", ear), ("video", eye)):
+            self.branches[sense].load_state_dict(trained.branches[sense].state_dict())
+        self.head.load_state_dict(ear.head.state_dict())
 
 
 def stretched(picture: Tensor, frames: int) -> Tensor:
