@@ -51,6 +51,13 @@ HEADLINES = {
         "rounded_pgd": "share broken by PGD behind the rounding guard",
         "rounded_transfer": "share broken there by δs of the tagger without it",
     },
+    "06_which_frequencies": {
+        "universal_all": "mAP with one fitted δ in all bins",
+        "high_minus_low": "mAP left in the high band minus the low one",
+        "first_minus_second": "mAP left in the first half minus the second",
+        "rank_information_vulnerability": "rank correlation of information and vulnerability",
+        "specaugment_gain_attacked": "attacked mAP gained by SpecAugment",
+    },
     "07_where_senses_meet": {
         "mAP_late": "mAP of late fusion",
         "late_minus_ear": "mAP that late fusion has beyond the ear",

@@ -11,6 +11,7 @@ from avlib.published import quote
 from book.numbers import Known, Number, number
 
 FIRST, SECOND = "04_one_noise", "04_one_noise-avdigits"  # chapter 4, and the same on recordings
+BANDS = "06_which_frequencies", "06_which_frequencies-avdigits"  # likewise
 FUSED = "07_where_senses_meet", "07_where_senses_meet-avdigits"  # likewise
 IN_BALL = 1.01  # ‖δ‖/ε up to which δ has kept its radius; the rest is rounding
 VISIBLE = 0.005  # mAP; a smaller drop is not divided
@@ -171,6 +172,21 @@ def released(known: Known) -> str:
     return told + ("So the former leaves its ball." if here > IN_BALL else "So, here, both keep their radius.")
 
 
+def bands(known: Known) -> str:
+    """Whether noise in the low band does more harm than in the high one, and whether the halves of a clip differ."""
+    lower, halves = (
+        {page: says(found) for page in BANDS if not math.isnan((found := number(known, page, key)).value)}
+        for key, says in (
+            ("high_minus_low", lambda gap: gap.sign > 0),
+            ("first_minus_second", lambda gap: gap.sign != 0),
+        )
+    )
+    return (
+        f"{agree(known, lower, 'noise in the low band does more harm than in the high one')} "
+        f"{agree(known, halves, 'one half of a clip is more fragile than the other')}"
+    )
+
+
 def meet(known: Known) -> str:
     """Whether the attacked score rises with the depth of the tap, and whether late fusion is more than its eye."""
     slope, beyond = (
@@ -185,6 +201,7 @@ def meet(known: Known) -> str:
 
 SENTENCES = {
     "ANSWER": answer,
+    "BANDS": bands,
     "HARM": harm,
     "KEPT": kept,
     "LENGTH": length,

@@ -50,6 +50,7 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
     tagger = {"paper": "P1", "table": 4, "row": "CSN (audio)", "metric": "mAP"}
     hum = {"paper": "P1", "table": 5, "row": "Mains hum", "metric": "AP", "attack": "none"}
     bins = {"paper": "P1", "table": 2, "row": "all bins", "metric": "mAP", "attack": "A"}
+    halves = {"paper": "P1", "table": 3, "metric": "mAP", "attack": "A", "epsilon": 0.1}
     rows = ("Early Fusion", "Mid Fusion 1", "Mid Fusion 2", "Late Fusion")
     taps = [quote("P1", 1, row, "mAP", attack="A") for row in rows]
     predicted = {
@@ -57,7 +58,13 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P1.2": taps[3] - max(taps[:3]),
         "P1.3": sum(w * score for w, score in zip((-0.3, -0.1, 0.1, 0.3), taps, strict=True)),
         "P1.4": 0,  # taps with more weights than late, or fewer than early
+        "P1.5": quote(**{**bins, "row": "bins 40-64"}, epsilon=0.1)
+        - quote(**{**bins, "row": "bins 0-20"}, epsilon=0.1),
+        "P1.6": 0.05,  # half of it was measured
+        "P1.7": 0.05,  # no number is printed
+        "P1.8": quote(**halves, row="frames 0-200") - quote(**halves, row="frames 200-400"),
         "P1.9": quote(**bins, epsilon=0.1) - quote(**bins, epsilon=0.3),
+        "P1.10": 0.05,  # a conjecture
         "P1.11": quote(**tagger) - quote(**{**tagger, "row": "CRNN (audio)"}),
         "P1.16": quote(**hum, model="CRNN") - quote(**hum, model="CSN (audio)"),
         "P1.22": quote(**tagger) - quote(**tagger, attack="A"),

@@ -4,6 +4,7 @@ import pytest
 
 from book.numbers import cited
 from book.sentences import (
+    BANDS,
     FIRST,
     FUSED,
     IN_BALL,
@@ -11,6 +12,7 @@ from book.sentences import (
     SENTENCES,
     agree,
     answer,
+    bands,
     harm,
     kept,
     length,
@@ -209,3 +211,21 @@ def test_where_two_senses_meet(first, second, told):
     text = meet(found)
     assert text.startswith(told)
     assert text.count("more than its eye alone") == 1
+
+
+@pytest.mark.parametrize(
+    ("lower", "halves", "told"),
+    [
+        (MORE, SAME, "On both data sets noise in the low band does more harm"),
+        (LESS, SAME, "On neither data set is it shown that noise in the low band"),
+        (MORE, LESS, "On both data sets one half of a clip is more fragile"),
+        (MORE, SAME, "On neither data set is it shown that one half of a clip"),
+    ],
+)
+def test_low_bands_and_halves_of_a_clip(lower, halves, told):
+    def one(number):
+        return dict(zip(("value", "low", "high"), number, strict=True))
+
+    page = {"values": {"high_minus_low": one(lower), "first_minus_second": one(halves)}}
+    assert told in bands(dict.fromkeys(BANDS, page))
+    assert "cannot be told" in bands({})

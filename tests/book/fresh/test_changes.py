@@ -14,9 +14,10 @@ from book.plan import plan
 NOISE = {"04_one_noise", "04_one_noise@avdigits", "04_one_noise@linf"}
 EYE = "02b_first_eye"
 TRUST = "05_trust_the_attack"
+BANDS = {"06_which_frequencies", "06_which_frequencies@avdigits"}
 MEET = {"07_where_senses_meet", "07_where_senses_meet@avdigits"}
-REAL = {"04_one_noise@avdigits", "07_where_senses_meet@avdigits"}
-ALL = {"01_listening_and_looking", "02_models_that_tag", EYE, "03_breaking_a_model", *NOISE, TRUST, *MEET}
+REAL = {"04_one_noise@avdigits", "06_which_frequencies@avdigits", "07_where_senses_meet@avdigits"}
+ALL = {"01_listening_and_looking", "02_models_that_tag", EYE, "03_breaking_a_model", *NOISE, TRUST, *BANDS, *MEET}
 
 
 def test_where_nothing_changed_every_page_is_fresh(copy):
@@ -30,6 +31,8 @@ CODE = [
     ("avlib/attacks/released.py", NOISE),
     ("avlib/plots/fusion.py", MEET),
     ("avlib/plots/trust.py", {TRUST}),
+    ("avlib/plots/bands.py", BANDS),
+    ("avlib/occlusion.py", BANDS),
     ("avlib/models/guards.py", {TRUST}),
     ("avlib/data/exchanged.py", MEET),
     ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE, TRUST, *MEET}),
