@@ -64,6 +64,13 @@ HEADLINES = {
         "universal_late": "mAP of late fusion under one fitted δ on the sound",
         "slope_universal": "attacked mAP gained with each deeper tap",
     },
+    "08_which_architecture": {
+        "drop_ResNet": "mAP that ResNet loses under its own δ",
+        "drop_CSN": "mAP that CSN loses",
+        "resnet_loses_less": "mAP that the next network loses beyond ResNet",
+        "masking_resnet": "checks that the attack fails on ResNet",
+        "transfer_share": "harm of another network's δ as a share of the own one's",
+    },
 }
 
 

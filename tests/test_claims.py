@@ -66,6 +66,9 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P1.9": quote(**bins, epsilon=0.1) - quote(**bins, epsilon=0.3),
         "P1.10": 0.05,  # a conjecture
         "P1.11": quote(**tagger) - quote(**{**tagger, "row": "CRNN (audio)"}),
+        "P1.12": 0.171 - 0.138,  # CSN and ResNet, table 4
+        "P1.13": 1,  # a suspicion
+        "P1.14": quote(**{**tagger, "row": "CSN+3DCNN"}, attack="A") - quote(**tagger, attack="A"),
         "P1.16": quote(**hum, model="CRNN") - quote(**hum, model="CSN (audio)"),
         "P1.22": quote(**tagger) - quote(**tagger, attack="A"),
         "P1.23": 0.05,  # no number is printed

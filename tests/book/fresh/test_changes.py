@@ -16,8 +16,19 @@ EYE = "02b_first_eye"
 TRUST = "05_trust_the_attack"
 BANDS = {"06_which_frequencies", "06_which_frequencies@avdigits"}
 MEET = {"07_where_senses_meet", "07_where_senses_meet@avdigits"}
+ARCHITECTURES = "08_which_architecture"
 REAL = {"04_one_noise@avdigits", "06_which_frequencies@avdigits", "07_where_senses_meet@avdigits"}
-ALL = {"01_listening_and_looking", "02_models_that_tag", EYE, "03_breaking_a_model", *NOISE, TRUST, *BANDS, *MEET}
+ALL = {
+    "01_listening_and_looking",
+    "02_models_that_tag",
+    EYE,
+    "03_breaking_a_model",
+    *NOISE,
+    TRUST,
+    *BANDS,
+    *MEET,
+    ARCHITECTURES,
+}
 
 
 def test_where_nothing_changed_every_page_is_fresh(copy):
@@ -30,12 +41,13 @@ CODE = [
     ("avlib/plots/style.py", ALL),
     ("avlib/attacks/released.py", NOISE),
     ("avlib/plots/fusion.py", MEET),
-    ("avlib/plots/trust.py", {TRUST}),
+    ("avlib/plots/trust.py", {TRUST, ARCHITECTURES}),
     ("avlib/plots/bands.py", BANDS),
     ("avlib/occlusion.py", BANDS),
+    ("avlib/plots/architectures.py", {ARCHITECTURES}),
     ("avlib/models/guards.py", {TRUST}),
     ("avlib/data/exchanged.py", MEET),
-    ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE, TRUST, *MEET}),
+    ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE, TRUST, *MEET, ARCHITECTURES}),
     ("avlib/metrics/localisation.py", {"02_models_that_tag"}),
     ("avlib/plots/pictures.py", {"01_listening_and_looking", EYE}),
     ("avlib/notebook.py", ALL),
