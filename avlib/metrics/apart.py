@@ -41,7 +41,7 @@ def contrast(scores: Sequence[Interval], weights: Sequence[float]) -> Interval:
     >>> str(contrast(scores, [-0.5, 0, 0.5]))
     '0.250 [0.250, 0.250]'
     """
-    _drawn_alike(scores)
+    drawn_alike(scores)
     if len(scores) != len(weights):
         raise AvlibError(f"{len(weights)} weights for {len(scores)} scores: one each is needed")
     plain = np.dot(weights, [score.plain for score in scores])
@@ -55,12 +55,13 @@ def spread(scores: Sequence[Interval]) -> Interval:
     >>> str(spread([interval(v, v + np.array([-0.1, 0.0, 0.1])) for v in (0.5, 0.3, 0.4)]))
     '0.200 [0.200, 0.200]'
     """
-    _drawn_alike(scores)
+    drawn_alike(scores)
     plain, draws = np.ptp([score.plain for score in scores]), np.ptp([score.replicates for score in scores], axis=0)
     return interval(float(plain), draws, seeds=scores[0].seeds, clips=scores[0].clips)
 
 
-def _drawn_alike(scores: Sequence[Interval]) -> None:
+def drawn_alike(scores: Sequence[Interval]) -> None:
+    """Raise `AvlibError` unless the replicates of all `scores` come from the same draws."""
     drawn = {(len(one.replicates), one.seeds, one.clips) for one in scores}
     if len(drawn) > 1:
         told = " and ".join(f"{n} replicates of {seeds} seeds and {clips} clips" for n, seeds, clips in sorted(drawn))

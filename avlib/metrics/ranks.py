@@ -1,0 +1,54 @@
+"""Rank correlations over classes, and what is left of one when a third quantity is held still."""
+
+import numpy as np
+from scipy.stats import rankdata
+
+from avlib.errors import AvlibError
+from avlib.metrics.bootstrap import Interval, interval
+from avlib.metrics.tagging import Array
+
+FEWEST = 4  # classes: with a covariate, three always lie on a plane
+
+
+def rank_correlation(
+    x: Array, y: Array, given: Array | None = None, *, replicates: int = 1000, generator: np.random.Generator
+) -> Interval:
+    """Spearman's ρ of x and y (C,), with its interval over resampled classes.
+
+    `given` holds a third quantity still: the correlation of what a straight line on the ranks of `given` leaves of the
+    ranks of x and y, ρ_xy·z = (ρ_xy − ρ_xz ρ_yz) / √((1 − ρ_xz²)(1 − ρ_yz²)).  Classes of which a number is missing
+    are left out; NaN where fewer than four are left, or where one quantity does not vary.
+
+    Raises
+    ------
+    AvlibError
+        When the lengths differ.
+
+    >>> made = np.random.default_rng(0)
+    >>> x = np.arange(30.0)
+    >>> round(rank_correlation(x, x**3, generator=made).plain, 3), rank_correlation(x[:3], x[:3], generator=made).plain
+    (1.0, nan)
+    """
+    columns = [np.asarray(column, dtype=float) for column in (x, y, *([] if given is None else [given]))]
+    if len({len(column) for column in columns}) > 1:
+        raise AvlibError(f"rank_correlation got {[len(column) for column in columns]} numbers: one a class is needed")
+    table = np.stack(columns)
+    table = table[:, np.isfinite(table).all(axis=0)]
+    count = table.shape[1]
+    if count < FEWEST:
+        return interval(np.nan, np.full(replicates, np.nan), clips=count)
+    draws = generator.integers(count, size=(replicates, count))
+    return interval(
+        _correlation(table), np.array([_correlation(table[:, draw]) for draw in draws]), bounds=(-1, 1), clips=count
+    )
+
+
+def _correlation(table: Array) -> float:
+    ranks = rankdata(table, axis=1)
+    if (np.ptp(ranks, axis=1) == 0).any():
+        return float("nan")
+    rho = np.corrcoef(ranks)
+    if len(table) == 2:
+        return float(rho[0, 1])
+    spare = (1 - rho[0, 2] ** 2) * (1 - rho[1, 2] ** 2)
+    return float((rho[0, 1] - rho[0, 2] * rho[1, 2]) / np.sqrt(spare)) if spare > 1e-12 else float("nan")
