@@ -74,8 +74,7 @@ class Part:
             raise AvlibError(f"what lies outside of {self.axis} {self.first} to {self.last} is no one piece to cut out")
         cut = slice(self.first, self.last)
         place = (slice(None), cut) if self.axis == "frames" else (slice(None), slice(None), cut)
-        batches = split.only([self.modality]).batches(256)
-        return split.having({self.modality: torch.cat([batch[self.modality][place] for batch, _ in batches])})
+        return split.having({self.modality: split.whole(self.modality)[place]})
 
     def __call__(self, batch: Batch, labels: Tensor) -> Batch:
         """`batch` with this part hidden."""

@@ -26,9 +26,8 @@ def described(data: AVData) -> pd.DataFrame:
     (['count', 'centroid', 'tonality', 'steadiness', 'depth'], 4)
     """
     labels = data.train.labels.double().cpu()
-    numbers = torch.cat(
-        [_clips(batch["audio"].cpu(), data) for batch, _ in data.train.only(["audio"]).batches(256)]
-    ).double()
+    batches = data.train.to("cpu").only(["audio"]).batches(256)
+    numbers = torch.cat([_clips(batch["audio"], data) for batch, _ in batches]).double()
     count = labels.sum(dim=0)
     means = (labels.T @ numbers) / count[:, None]
     together = (labels.T @ labels) / count[:, None]

@@ -68,6 +68,14 @@ class Split:
         for indices in order.split(size):
             yield self.batch(indices)
 
+    def whole(self, modality: str) -> Tensor:
+        """The `modality` of all clips in memory, (N, …), on this split's device; no other is read.
+
+        >>> Split({"audio": torch.rand(3, 5, 8)}, torch.ones(3, 1), ("a", "b", "c")).whole("audio").shape
+        torch.Size([3, 5, 8])
+        """
+        return torch.cat([batch[modality] for batch, _ in self.only([modality]).batches(256)])
+
     def to(self, device: torch.device | str) -> "Split":
         """The same clips, whose batches come out on `device`; what is stored stays where it is."""
         return replace(self, device=device)

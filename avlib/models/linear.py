@@ -58,13 +58,13 @@ def fit_linear(split: Split, *, penalty: float = 1.0) -> LinearTagger:
     Its time grows with the cube of the clips, as far as they are fewer than the cells: 2 s of one core for 1,500 clips
     of 100 frames, 4 for 2,000.
     """
-    batch, labels = split.only(["audio"]).batch(range(len(split)))
-    model = LinearTagger(labels.shape[1], *batch["audio"].shape[1:])
+    x, labels = split.whole("audio"), split.labels.to(split.device)
+    model = LinearTagger(labels.shape[1], *x.shape[1:])
     with torch.no_grad():
-        weights, bias = logistic_regression(batch["audio"].flatten(1), labels, penalty)
+        weights, bias = logistic_regression(x.flatten(1), labels, penalty)
         model.head.weight.copy_(weights)
         model.head.bias.copy_(bias)
-    return model.eval().to(batch["audio"].device)
+    return model.eval().to(x.device)
 
 
 def dual_norm(weights: Tensor, norm: float) -> Tensor:

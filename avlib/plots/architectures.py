@@ -7,10 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from avlib.metrics import Interval
-from avlib.plots.pieces import bars, legend_above
+from avlib.plots.pieces import bars, ends, legend_above
 from avlib.plots.style import COLOURS, INK, LINES, MARKERS, SEQUENTIAL
-
-ENDS = ("value", "low", "high")
 
 
 def two_drops(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
@@ -21,13 +19,12 @@ def two_drops(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.0), layout="constrained")
     drawn = pd.DataFrame(index=table.index)
     for axis, column, words in zip(axes, ("drop", "kept"), ("mAP lost", "share of mAP kept"), strict=True):
-        ends = [[getattr(score, end) for score in table[column]] for end in ENDS]
-        bars(axis, range(len(table)), *ends, color=COLOURS[0], linestyle="", marker=MARKERS[0], label="here")
+        bars(axis, range(len(table)), table[column], color=COLOURS[0], linestyle="", marker=MARKERS[0], label="here")
         style = {"linestyle": "", "marker": "D", "markerfacecolor": "none", "color": COLOURS[1], "label": "P1, table 4"}
         axis.plot(range(len(table)), table[f"printed {column}"], **style)
         axis.set(title=words, ylim=(0, None), xlim=(-0.5, len(table) - 0.5))
         axis.set_xticks(range(len(table)), table.index, rotation=30)
-        drawn[column], drawn[f"printed {column}"] = ends[0], table[f"printed {column}"]
+        drawn[column], drawn[f"printed {column}"] = ends(table[column])["value"], table[f"printed {column}"]
     legend_above(figure, axes[0])
     return figure, drawn.rename_axis("model").reset_index()
 
@@ -37,8 +34,7 @@ def by_radius(found: Mapping[str, Mapping[float, Interval]]) -> tuple[Figure, pd
     figure, axis = plt.subplots()
     rows = []
     for (name, scores), colour, line, marker in zip(found.items(), COLOURS, LINES, MARKERS, strict=False):
-        ends = [[getattr(score, end) for score in scores.values()] for end in ENDS]
-        bars(axis, range(len(scores)), *ends, color=colour, linestyle=line, marker=marker, label=name)
+        bars(axis, range(len(scores)), scores.values(), color=colour, linestyle=line, marker=marker, label=name)
         rows += [{"model": name, "epsilon": eps, "value": score.value} for eps, score in scores.items()]
     radii = list(next(iter(found.values())))
     axis.set_xticks(range(len(radii)), ["no δ" if eps == 0 else f"{eps:g}" for eps in radii])

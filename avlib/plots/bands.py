@@ -14,8 +14,6 @@ from avlib.plots.pieces import bars, legend_above
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS
 
-ENDS = ("value", "low", "high")
-
 
 def pictured(deltas: Mapping[str, Tensor], seconds: float) -> tuple[Figure, dict[str, Tensor]]:
     """Perturbations (T, F) as pictures, two in a row, with one colour scale (figure 2 of P1)."""
@@ -38,8 +36,7 @@ def by_part(found: Mapping[str, Mapping[str, Interval]], level: Mapping[str, flo
     figure, axes = plt.subplots(1, len(found), figsize=(7.2, 3.0), sharey=True, layout="constrained")
     rows = []
     for axis, (convention, by_name), colour, marker in zip(axes, found.items(), COLOURS, MARKERS, strict=False):
-        ends = [[getattr(score, end) for score in by_name.values()] for end in ENDS]
-        bars(axis, range(len(by_name)), *ends, color=colour, linestyle="", marker=marker)
+        bars(axis, range(len(by_name)), by_name.values(), color=colour, linestyle="", marker=marker)
         for (name, height), line in zip(level.items(), LINES[1:], strict=False):
             axis.axhline(height, color=INK, linewidth=1, linestyle=line, marker="", label=name)
         axis.set(title=convention, xlim=(-0.5, len(by_name) - 0.5))
@@ -55,8 +52,7 @@ def by_radius(found: Mapping[str, Mapping[float, Interval]], clean: float) -> tu
     figure, axis = plt.subplots()
     rows = []
     for (name, scores), colour, line, marker in zip(found.items(), COLOURS, LINES, MARKERS, strict=False):
-        ends = [[getattr(score, end) for score in scores.values()] for end in ENDS]
-        bars(axis, list(scores), *ends, color=colour, linestyle=line, marker=marker, label=name)
+        bars(axis, list(scores), scores.values(), color=colour, linestyle=line, marker=marker, label=name)
         rows += [{"part": name, "epsilon": eps, "value": score.value} for eps, score in scores.items()]
     axis.axhline(clean, color=INK, linewidth=1, linestyle=":", label="clean")
     axis.set(xscale="log", xlabel="radius ε (z-units, ℓ2 a frame)", ylabel="mAP", ylim=(0, None))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from avlib.metrics import Interval
-from avlib.plots.pieces import bars, legend_above
+from avlib.plots.pieces import bars, ends, legend_above
 from avlib.plots.style import COLOURS, INK, LINES, MARKERS
 
 Scores = Mapping[str, Mapping[str, Interval]]  # by attack and tap
@@ -76,12 +76,8 @@ def by_depth(
     rows = []
     for (attack, scores), colour, line, marker in zip(here.items(), COLOURS, LINES, MARKERS, strict=False):
         style = {"color": colour, "linestyle": line, "marker": marker, "label": attack}
-        ends = [[getattr(score, end) for score in scores.values()] for end in ("value", "low", "high")]
-        bars(left, range(len(scores)), *ends, **style)
-        rows += [
-            {"attack": attack, "tap": tap, **{end: getattr(score, end) for end in ("value", "low", "high")}}
-            for tap, score in scores.items()
-        ]
+        bars(left, range(len(scores)), scores.values(), **style)
+        rows.append(pd.DataFrame({"attack": attack, "tap": list(scores), **ends(scores.values())}))
         if attack in published:
             printed = published[attack]
             right.plot([list(scores).index(tap) for tap in printed], list(printed.values()), **style)
@@ -93,7 +89,7 @@ def by_depth(
         axis.set(title=title, xticks=range(len(taps)), xticklabels=[tap.replace("_", "\n") for tap in taps])
     left.set(ylabel="mAP", ylim=(0, None))
     legend_above(figure, left, columns=4)
-    return figure, pd.DataFrame(rows)
+    return figure, pd.concat(rows, ignore_index=True)
 
 
 def dial(scores: Mapping[str, Scores], taps: Sequence[str]) -> tuple[Figure, pd.DataFrame]:
@@ -102,8 +98,8 @@ def dial(scores: Mapping[str, Scores], taps: Sequence[str]) -> tuple[Figure, pd.
     rows = []
     for axis, (world, by_attack) in zip(axes, scores.items(), strict=True):
         for (attack, found), colour, line, marker in zip(by_attack.items(), COLOURS, LINES, MARKERS, strict=False):
-            ends = [[getattr(found[tap], end) for tap in taps] for end in ("value", "low", "high")]
-            bars(axis, range(len(taps)), *ends, color=colour, linestyle=line, marker=marker, label=attack)
+            style = {"color": colour, "linestyle": line, "marker": marker, "label": attack}
+            bars(axis, range(len(taps)), [found[tap] for tap in taps], **style)
             rows += [{"world": world, "attack": attack, "tap": tap, "value": found[tap].value} for tap in taps]
         axis.set(title=world, xticks=range(len(taps)), xticklabels=[tap.replace("_", "\n") for tap in taps])
         axis.tick_params(axis="x", labelsize="small")

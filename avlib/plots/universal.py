@@ -1,7 +1,7 @@
 """Figures of the chapter on universal perturbations."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,11 +13,10 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from avlib.metrics import Interval
-from avlib.plots.pieces import bars, legend_above
+from avlib.plots.pieces import bars, ends, legend_above
 from avlib.plots.spectrogram import spectrogram
 from avlib.plots.style import COLOURS, DIVERGING, INK, LINES, MARKERS
 
-ENDS = ("value", "low", "high")
 STATES = {"right": (COLOURS[0], ""), "shifted": (COLOURS[1], "///"), "drowned": (COLOURS[3], "..."), "wrong": (INK, "")}
 
 
@@ -81,20 +80,19 @@ def sweep(
     """
     figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.2), layout="constrained")
     drawn = table[["attack", "epsilon"]].assign(
-        **{f"{measure}_{end}": values for measure in ("mAP", "broken") for end, values in _ends(table[measure]).items()}
+        **{f"{measure}_{end}": values for measure in ("mAP", "broken") for end, values in ends(table[measure]).items()}
     )
     clean, attacked = drawn[drawn["attack"] == "clean"].iloc[0], drawn[drawn["attack"] != "clean"]
     lines = list(zip(attacked.groupby("attack", sort=False), COLOURS, LINES, MARKERS, strict=False))
     for axis, measure in zip(axes, ("mAP", "broken"), strict=False):
         for (attack, rows), colour, line, marker in lines:
             style = {"color": colour, "linestyle": line, "marker": marker, "label": str(attack)}
-            bars(axis, rows["epsilon"], *(rows[f"{measure}_{end}"] for end in ENDS), **style)
+            bars(axis, rows["epsilon"], table.loc[rows.index, measure], **style)
         axis.axhline(clean[f"{measure}_value"], color=INK, linewidth=1, linestyle=":", label="clean")
     axes[0].axhline(chance, color=INK, linewidth=1, linestyle="--", label="chance")
     axes[0].set(title="mAP on eval", ylim=(0, None))
     axes[1].set(title="broken clips of eval", ylim=(0, 1))
-    apart = _ends(gaps.values())
-    bars(axes[2], list(gaps), *apart.values(), color=COLOURS[2], linestyle=LINES[0], marker=MARKERS[2])
+    bars(axes[2], list(gaps), gaps.values(), color=COLOURS[2], linestyle=LINES[0], marker=MARKERS[2])
     axes[2].axhline(0, color=INK, linewidth=1)
     axes[2].axvline(epsilon, color=INK, linewidth=1, linestyle="-.", label="ε of this page")
     axes[2].set(title="mAP, random − fitted,\non the fitting clips")
@@ -103,7 +101,8 @@ def sweep(
         axis.set_xticks(list(gaps), [f"{e:g}" for e in gaps], rotation=45, minor=False)
         axis.minorticks_off()
     legend_above(figure, axes[0], columns=4)
-    return figure, {**drawn, "gap_epsilon": list(gaps), **{f"gap_{end}": values for end, values in apart.items()}}
+    apart = {f"gap_{end}": values for end, values in ends(gaps.values()).items()}
+    return figure, {**drawn, "gap_epsilon": list(gaps), **apart}
 
 
 def shifted_logits(
@@ -198,8 +197,3 @@ def _flow(axis: Axes, table: pd.DataFrame) -> None:
         axis.fill_between(t, top, top - clips, facecolor=colour, alpha=0.6, hatch=hatch, edgecolor=INK, linewidth=0)
         tops[left] -= clips
         tops[right] -= clips
-
-
-def _ends(intervals: Iterable[Interval]) -> dict[str, list[float]]:
-    found = list(intervals)
-    return {end: [getattr(interval, end) for interval in found] for end in ENDS}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from avlib.metrics import Positives
-from tests.book.cells import ABOVE, ACROSS, BELOW, SIDES, Run, between, cells
+from tests.book.cells import ABOVE, ACROSS, BELOW, SIDES, Run, between, cells, one_by_one
 
 CELLS = cells("06_which_frequencies")
 FAIR = torch.tensor([[1.0, 0], [0, 1]] * 9)
@@ -21,11 +21,6 @@ def told(cell, **names):
              "bootstrap": lambda *a, **k: ACROSS, **names}  # fmt: skip
     exec(CELLS[cell], given)
     return given["run"].text
-
-
-def one_by_one(*found):
-    rest = iter(found)
-    return lambda *a, **k: next(rest)
 
 
 def test_few_positives_and_classes_without_a_score_are_named():

@@ -2,23 +2,11 @@
 
 import math
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 
 from avlib.metrics import interval
-from avlib.plots import architectures, style
-
-mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    style.use()
-    yield
-    plt.close("all")
+from avlib.plots import architectures
 
 
 def score(value):

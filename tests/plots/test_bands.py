@@ -1,23 +1,13 @@
 """What the figures of the chapter on frequencies draw is what they return."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from avlib.metrics import interval
-from avlib.plots import bands, style
-
-mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    style.use()
-    yield
-    plt.close("all")
+from avlib.plots import bands
 
 
 def score(value):
