@@ -60,6 +60,9 @@ class Parameters(BaseModel):
         100
     )
     passes: Annotated[Whole, Field(ge=1, le=100, description="passes over the fitting clips of a universal attack")] = 5
+    worlds: Annotated[
+        Whole, Field(ge=0, le=100, description="drawn worlds in which the properties of the classes are set")
+    ] = 0
     clip: Annotated[
         Whole, Field(ge=0, description="which clip of the eval split is shown, among those attacked one by one")
     ] = 0

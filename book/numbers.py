@@ -71,6 +71,13 @@ HEADLINES = {
         "masking_resnet": "checks that the attack fails on ResNet",
         "transfer_share": "harm of another network's δ as a share of the own one's",
     },
+    "09_class_by_class": {
+        "CSN_minus_CRNN_attacked": "attacked mAP of CSN minus CRNN",
+        "top_kept": "share of the best classes that stay, beyond luck",
+        "rho_tonality": "rank correlation of tonality and drop, at equal clean AP",
+        "deactivation_l2_CSN": "ε at which half of CSN's mAP is gone, ℓ2",
+        "norms_agree": "Kendall's τ between the norms' rankings of the taggers",
+    },
 }
 
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from avlib.data.split import AVData
+from avlib.data.synthav import World
 
 IMPLIED = 0.95  # share of a class's clips that carry another label, from which on the other is called its parent
 
@@ -35,6 +36,27 @@ def described(data: AVData) -> pd.DataFrame:
     table = torch.column_stack([count, means, torch.where(count > 0, depth, torch.nan)])
     names = ["count", "centroid", "tonality", "steadiness", "depth"]
     return pd.DataFrame(table.numpy(), index=list(data.classes), columns=names)
+
+
+def dialled(world: World) -> pd.DataFrame:
+    """One row a class: what the records of a generated `world` set, not measured but known.
+
+    In a drawn world they have nothing to do with each other nor with how often a class comes, so that what goes with
+    one of them is its effect.
+
+    centroid : of the band through which the class sounds, in Hz.
+    tonality : 1 − the share of noise in its source.
+    steadiness : the share of a bar that sounds at full level.
+
+    >>> from avlib.data.synthav import drawn
+    >>> dialled(drawn(0, 200)).corr("spearman").abs().round(1)["tonality"].tolist()
+    [0.1, 1.0, 0.0]
+    """
+    rows = {
+        record.name: (record.sound.band.centroid, 1 - record.sound.noisiness, record.sound.stationarity)
+        for record in world.records
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["centroid", "tonality", "steadiness"])
 
 
 def _clips(x: Tensor, data: AVData) -> Tensor:

@@ -1,6 +1,6 @@
 """How far δ must reach before a model is of no use: the question of P1's abstract, as one number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,6 +38,35 @@ def deactivation(scores: Mapping[float, Interval], chance: float, share: float =
     plain = _crossing(eps, np.array([[score.plain for score in curve]]), chance, share)
     draws = _crossing(eps, np.stack([score.replicates for score in curve], axis=1), chance, share)
     return interval(float(plain[0]), draws, bounds=(0, eps[-1]), seeds=curve[0].seeds, clips=curve[0].clips)
+
+
+def agreement(radii: Sequence[Sequence[Interval]]) -> Interval:
+    """Kendall's τ between two norms' rankings of the same models, the mean over all pairs of norms.
+
+    `radii` has a row a norm and in it the `deactivation` of each model, of the same draws.  τ is the share of pairs of
+    models that both norms rank alike minus the share that they rank the other way round: 1 when every norm tells the
+    same tale.  A radius beyond those tried counts as larger than all; two of them tell nothing about each other.
+
+    Raises
+    ------
+    AvlibError
+        For fewer than two norms or two models, and when the radii were not drawn alike.
+
+    >>> near, far = (interval(v, v + np.array([-0.1, 0.1])) for v in (1.0, 2.0))
+    >>> agreement([[near, far], [near, far]]).value, agreement([[near, far], [far, near]]).value
+    (1.0, -1.0)
+    """
+    if len(radii) < 2 or min(map(len, radii)) < 2:
+        raise AvlibError(f"{len(radii)} norms of {[len(row) for row in radii]} models: needed are two of each")
+    drawn_alike([found for row in radii for found in row])
+    table = np.array([[[found.plain, *found.replicates] for found in row] for row in radii])
+    table = np.where(np.isnan(table), np.finfo(float).max, table)  # ∞ − ∞ would be no number
+    one, other = np.triu_indices(table.shape[1], k=1)
+    order = np.sign(table[:, one] - table[:, other])  # norms × pairs of models × (plain and replicates)
+    first, second = np.triu_indices(len(table), k=1)
+    tau = (order[first] * order[second]).mean(axis=(0, 1))
+    facts = {"seeds": radii[0][0].seeds, "clips": radii[0][0].clips}
+    return interval(float(tau[0]), tau[1:], bounds=(-1, 1), **facts)
 
 
 def _crossing(eps: Array, curves: Array, chance: float, share: float) -> Array:

@@ -1,9 +1,12 @@
-"""Rank correlations over classes, and what is left of one when a third quantity is held still."""
+"""Ranks of classes: correlations, what is left of one when a third quantity is held still, and lists of the best."""
+
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.stats import rankdata
 
 from avlib.errors import AvlibError
+from avlib.metrics.apart import drawn_alike
 from avlib.metrics.bootstrap import Interval, interval
 from avlib.metrics.tagging import Array
 
@@ -36,11 +39,41 @@ def rank_correlation(
     table = table[:, np.isfinite(table).all(axis=0)]
     count = table.shape[1]
     if count < FEWEST:
-        return interval(np.nan, np.full(replicates, np.nan), clips=count)
+        return interval(np.nan, np.full(replicates, np.nan))
     draws = generator.integers(count, size=(replicates, count))
-    return interval(
-        _correlation(table), np.array([_correlation(table[:, draw]) for draw in draws]), bounds=(-1, 1), clips=count
-    )
+    return interval(_correlation(table), np.array([_correlation(table[:, draw]) for draw in draws]), bounds=(-1, 1))
+
+
+def kept_on_top(before: Iterable[Interval], after: Iterable[Interval], k: int) -> Interval:
+    """The share of the `k` classes of highest score `before` that are among the k highest `after`, less that of luck.
+
+    Two lists of k out of C classes that have nothing to do with each other share k²/C on average, so k/C is taken off:
+    0 is luck, and 1 − k/C the same list.  Scores are intervals, one a class, of the same draws.
+
+    Raises
+    ------
+    AvlibError
+        When the scores were not drawn alike, or k is not in 1, …, C.
+
+    >>> scores = [interval(v, v + np.array([-0.1, 0.1])) for v in (0.9, 0.8, 0.4, 0.1)]
+    >>> kept_on_top(scores, scores, 2).value, kept_on_top(scores, scores[::-1], 2).value
+    (0.5, -0.5)
+    """
+    before, after = list(before), list(after)
+    drawn_alike([*before, *after])
+    count = len(before)
+    if not 1 <= k <= count or len(after) != count:
+        raise AvlibError(f"k = {k} of {count} classes before and {len(after)} after: allowed is 1 to their number")
+    first, second = (_table(scores).argsort(axis=0)[-k:] for scores in (before, after))
+    shared = np.array([len(np.intersect1d(*lists)) for lists in zip(first.T, second.T, strict=True)]) / k - k / count
+    facts = {"seeds": before[0].seeds, "clips": before[0].clips}
+    return interval(float(shared[0]), shared[1:], bounds=(-k / count, 1 - k / count), **facts)
+
+
+def _table(scores: Iterable[Interval]) -> Array:
+    """Plain value and replicates of each class, (C, 1 + R); one without a number is below all."""
+    table = np.array([[score.plain, *score.replicates] for score in scores])
+    return np.where(np.isnan(table), -np.inf, table)
 
 
 def _correlation(table: Array) -> float:

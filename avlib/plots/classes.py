@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from avlib.metrics import Interval
 from avlib.plots.pieces import bars, legend_above
@@ -38,7 +39,12 @@ def properties(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Figure, p
     figure, axes = plt.subplots(1, len(names), figsize=(7.2, 2.6), sharey=True, layout="constrained")
     for axis, (name, words), colour, marker in zip(axes, names.items(), COLOURS, MARKERS, strict=False):
         axis.plot(table[name], table["drop"], linestyle="", color=colour, marker=marker, alpha=0.7)
-        axis.set(xlabel=words, xscale="log" if name == "count" else "linear")
+        axis.set_xlabel(words)
+        if name == "count":
+            axis.set_xscale("log", base=2)
+            axis.xaxis.set_major_locator(LogLocator(base=2, numticks=5))
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.minorticks_off()
     axes[0].set(ylabel="share of AP\nabove chance lost")
     return figure, table[["drop", *names]].rename_axis("class").reset_index()
 

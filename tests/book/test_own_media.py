@@ -75,7 +75,7 @@ def places(tmp_path, monkeypatch) -> Places:
 SEEN = ["02b_first_eye", "07_where_senses_meet"]  # need pictures
 SOUNDS = [
     "01_listening_and_looking", "02_models_that_tag", "03_breaking_a_model", "04_one_noise", "05_trust_the_attack",
-    "06_which_frequencies", "08_which_architecture",
+    "06_which_frequencies", "08_which_architecture", "09_class_by_class",
 ]  # fmt: skip
 
 

@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from avlib.data.descriptors import described
+from avlib.data.descriptors import described, dialled
 from avlib.data.split import AVData, Split
+from avlib.data.synthav import drawn, named
 from avlib.features import LogMel, Normalizer
 
 F, T = 8, 6
@@ -61,3 +62,17 @@ def test_clips_count_for_each_of_their_labels_and_depth_is_what_is_implied():
     assert table["depth"].tolist()[:3] == [1, 1, 0]  # both imply the third, which implies none
     assert table.loc["d", ["centroid", "depth"]].isna().all()
     assert not math.isnan(table.loc["d", "count"])
+
+
+def test_what_a_world_sets_is_read_off_its_records():
+    table = dialled(named(32))
+    assert list(table.index) == list(named(32).classes)
+    assert table.loc["Sine wave", "tonality"] == 1
+    assert table.loc["Static", "tonality"] < 0.5
+    assert table.loc["Mosquito", "centroid"] > table.loc["Mains hum", "centroid"]
+    assert table.loc["Mains hum", "steadiness"] > table.loc["Sewing machine", "steadiness"]
+
+
+def test_in_drawn_worlds_nothing_that_is_set_goes_with_anything_else():
+    rho = sum(dialled(drawn(k, 128)).corr("spearman").to_numpy() for k in range(8)) / 8
+    assert abs(rho - torch.eye(3).numpy()).max() < 0.1

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from avlib.errors import AvlibError
 from avlib.metrics import interval
-from avlib.metrics.deactivation import deactivation
+from avlib.metrics.deactivation import agreement, deactivation
 
 
 def curve(function, radii, luck=(0.0,)):
@@ -53,3 +54,29 @@ def test_what_does_not_fit_is_refused():
             deactivation(scores, 0.0, share)
     with pytest.raises(AvlibError, match="drawn alike"):
         deactivation(good | {2.0: interval(0.0, np.zeros(7))}, 0.0)
+
+
+def radii(*rows):
+    return [[interval(value, np.array([value, 2 * value])) for value in row] for row in rows]
+
+
+def test_agreement_is_kendalls_tau_over_the_pairs_of_norms():
+    rows = np.random.default_rng(0).random((3, 6))
+    pairs = ((0, 1), (0, 2), (1, 2))
+    wanted = np.mean([kendalltau(rows[i], rows[j]).statistic for i, j in pairs])
+    found = agreement(radii(*rows))
+    assert found.plain == pytest.approx(wanted)
+    assert found.replicates.tolist() == pytest.approx([wanted, wanted])
+
+
+def test_a_radius_beyond_those_tried_is_the_largest_and_two_tell_nothing():
+    none = interval(np.nan, np.full(2, np.nan))
+    (near, far), *_ = radii((1.0, 2.0))
+    assert agreement([[near, none], [near, far]]).plain == 1
+    assert agreement([[none, none], [near, far]]).plain == 0
+
+
+def test_agreement_needs_two_norms_and_two_models():
+    for rows, words in ((radii((1.0, 2.0)), "1 norms"), (radii((1.0,), (2.0,)), r"\[1, 1\] models")):
+        with pytest.raises(AvlibError, match=words):
+            agreement(rows)

@@ -17,6 +17,7 @@ TRUST = "05_trust_the_attack"
 BANDS = {"06_which_frequencies", "06_which_frequencies@avdigits"}
 MEET = {"07_where_senses_meet", "07_where_senses_meet@avdigits"}
 ARCHITECTURES = "08_which_architecture"
+CLASSES = "09_class_by_class"
 REAL = {"04_one_noise@avdigits", "06_which_frequencies@avdigits", "07_where_senses_meet@avdigits"}
 ALL = {
     "01_listening_and_looking",
@@ -28,6 +29,7 @@ ALL = {
     *BANDS,
     *MEET,
     ARCHITECTURES,
+    CLASSES,
 }
 
 
@@ -45,6 +47,8 @@ CODE = [
     ("avlib/plots/bands.py", BANDS),
     ("avlib/occlusion.py", BANDS),
     ("avlib/plots/architectures.py", {ARCHITECTURES}),
+    ("avlib/plots/classes.py", {CLASSES}),
+    ("avlib/data/descriptors.py", {CLASSES}),
     ("avlib/models/guards.py", {TRUST}),
     ("avlib/data/exchanged.py", MEET),
     ("avlib/attacks/pgd.py", {EYE, "03_breaking_a_model", *NOISE, TRUST, *MEET, ARCHITECTURES}),
