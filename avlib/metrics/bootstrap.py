@@ -83,6 +83,33 @@ def interval(
     )
 
 
+def percentiles(plain: float, replicates: Array, level: float = 0.95, seeds: int = 1, clips: int = 0) -> Interval:
+    """The `plain` value as it is, and the middle `level` of the `replicates`: for ranks and what is counted in them.
+
+    A rank correlation or a share of a list cannot pass its largest value.  Mirrored there, as by `interval`, what luck
+    takes away would lie beyond it, and an interval of no width would stay: a certainty that nobody has.  The interval
+    reaches to the value; replicates that are not finite are left out.
+
+    >>> drawn = np.array([1.0, 1.0, 0.5, 0.0])
+    >>> str(interval(1.0, drawn, bounds=(-1, 1))), str(percentiles(1.0, drawn))
+    ('1.000 [1.000, 1.000]', '1.000 [0.038, 1.000]')
+    """
+    drawn = replicates[np.isfinite(replicates)]
+    low, high = plain, plain
+    if drawn.size:
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(
+        value=plain,
+        plain=plain,
+        low=float(min(low, plain)),
+        high=float(max(high, plain)),
+        level=level,
+        replicates=replicates,
+        seeds=seeds,
+        clips=clips,
+    )
+
+
 def bootstrap(scores: ArrayLike, labels: ArrayLike, statistic: str | Statistic = "mAP", **options: Any) -> Interval:
     """Hierarchical bootstrap of a metric, averaged over training seeds.
 

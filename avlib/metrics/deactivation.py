@@ -6,7 +6,7 @@ import numpy as np
 
 from avlib.errors import AvlibError
 from avlib.metrics.apart import drawn_alike
-from avlib.metrics.bootstrap import Interval, interval
+from avlib.metrics.bootstrap import Interval, interval, percentiles
 from avlib.metrics.tagging import Array
 
 
@@ -65,8 +65,7 @@ def agreement(radii: Sequence[Sequence[Interval]]) -> Interval:
     order = np.sign(table[:, one] - table[:, other])  # norms × pairs of models × (plain and replicates)
     first, second = np.triu_indices(len(table), k=1)
     tau = (order[first] * order[second]).mean(axis=(0, 1))
-    facts = {"seeds": radii[0][0].seeds, "clips": radii[0][0].clips}
-    return interval(float(tau[0]), tau[1:], bounds=(-1, 1), **facts)
+    return percentiles(float(tau[0]), tau[1:], seeds=radii[0][0].seeds, clips=radii[0][0].clips)
 
 
 def _crossing(eps: Array, curves: Array, chance: float, share: float) -> Array:

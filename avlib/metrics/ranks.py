@@ -7,7 +7,7 @@ from scipy.stats import rankdata
 
 from avlib.errors import AvlibError
 from avlib.metrics.apart import drawn_alike
-from avlib.metrics.bootstrap import Interval, interval
+from avlib.metrics.bootstrap import Interval, percentiles
 from avlib.metrics.tagging import Array
 
 FEWEST = 4  # classes: with a covariate, three always lie on a plane
@@ -39,9 +39,9 @@ def rank_correlation(
     table = table[:, np.isfinite(table).all(axis=0)]
     count = table.shape[1]
     if count < FEWEST:
-        return interval(np.nan, np.full(replicates, np.nan))
+        return percentiles(np.nan, np.full(replicates, np.nan))
     draws = generator.integers(count, size=(replicates, count))
-    return interval(_correlation(table), np.array([_correlation(table[:, draw]) for draw in draws]), bounds=(-1, 1))
+    return percentiles(_correlation(table), np.array([_correlation(table[:, draw]) for draw in draws]))
 
 
 def kept_on_top(before: Iterable[Interval], after: Iterable[Interval], k: int) -> Interval:
@@ -55,6 +55,7 @@ def kept_on_top(before: Iterable[Interval], after: Iterable[Interval], k: int) -
     AvlibError
         When the scores were not drawn alike, or k is not in 1, …, C.
 
+    >>> from avlib.metrics import interval
     >>> scores = [interval(v, v + np.array([-0.1, 0.1])) for v in (0.9, 0.8, 0.4, 0.1)]
     >>> kept_on_top(scores, scores, 2).value, kept_on_top(scores, scores[::-1], 2).value
     (0.5, -0.5)
@@ -66,8 +67,7 @@ def kept_on_top(before: Iterable[Interval], after: Iterable[Interval], k: int) -
         raise AvlibError(f"k = {k} of {count} classes before and {len(after)} after: allowed is 1 to their number")
     first, second = (_table(scores).argsort(axis=0)[-k:] for scores in (before, after))
     shared = np.array([len(np.intersect1d(*lists)) for lists in zip(first.T, second.T, strict=True)]) / k - k / count
-    facts = {"seeds": before[0].seeds, "clips": before[0].clips}
-    return interval(float(shared[0]), shared[1:], bounds=(-k / count, 1 - k / count), **facts)
+    return percentiles(float(shared[0]), shared[1:], seeds=before[0].seeds, clips=before[0].clips)
 
 
 def _table(scores: Iterable[Interval]) -> Array:

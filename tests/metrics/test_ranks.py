@@ -95,3 +95,16 @@ def test_lists_that_cannot_be_made_are_refused():
             kept_on_top(three, after, k)
     with pytest.raises(AvlibError, match="drawn alike"):
         kept_on_top(three, scored((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), (0.1, 0.1, 0.1)), 1)
+
+
+def test_at_its_largest_value_luck_is_not_mirrored_away():
+    x = np.arange(12.0)
+    y = x + made(4).normal(size=12)
+    whole = rank_correlation(x, x, generator=made())
+    assert (whole.value, whole.low) == pytest.approx((1, 1))  # every resample of the same order is in order
+    noisy = rank_correlation(x, y, generator=made())
+    assert noisy.value == noisy.plain
+    assert np.quantile(noisy.replicates, 0.025) == pytest.approx(noisy.low)
+    lists = scored((0.9, 0.9, 0.3), (0.5, 0.5, 0.5), (0.1, 0.1, 0.1))
+    kept = kept_on_top(lists, scored((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), (0.1, 0.1, 0.1)), 1)
+    assert kept.low < kept.value == pytest.approx(1 - 1 / 3)
