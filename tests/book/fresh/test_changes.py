@@ -135,7 +135,7 @@ def test_an_edit_of_a_cell_runs_its_chapter(copy):
 
 def test_a_tracked_table_runs_the_pages_that_read_it(copy):
     reading = {page.slot for page in copy.pages if "avlib.published" in sources(code="\n".join(copy.code(page)))}
-    assert reading == {"01_listening_and_looking", "02_models_that_tag", *NOISE, *MEET}
+    assert reading == {"01_listening_and_looking", "02_models_that_tag", *NOISE, *BANDS, *MEET, ARCHITECTURES, CLASSES}
     copy.edit("data/published.csv", "0.", "0.9")
     assert copy.stale() == dict.fromkeys(reading, "data/published.csv changed")
 
