@@ -20,6 +20,7 @@ SILENT = 1e-4  # peak amplitude, −80 dB below full scale
 LOUD = 10.0  # peak amplitude, 20 dB above full scale: no coder overshoots as far, but integers taken for floats do
 CANCELLED = 0.03  # RMS of the mean of the channels over that of the channels: −30 dB; a tone on one of two has .5
 SHORT = 0.5  # seconds that a file may end early: encoders pad and trim by fractions of a second
+TRIM = 1.0  # seconds by which a part that was cut out may be longer than asked for: films are cut at a whole picture
 AROUND = 1.1  # seconds read on both sides of a clip: another rate is computed from neighbours, and in whole seconds
 
 
@@ -128,6 +129,33 @@ def frames(
             raise BadMedia(clip, f"truncated: pictures end before {last:.2f} s")
         shown += [_square(frame, size)] * (wanted - len(shown))
     return torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2).float() / 255
+
+
+def span(path: Path, start: float, end: float, *, clip: str = "") -> tuple[float, float | None]:
+    """Where in the file `path` the seconds from `start` to `end` of a recording are: it may hold nothing but these.
+
+    A file that is no longer than the part, but for a second, is the part: (0, None).  One that reaches up to `end` is
+    the recording: (start, end).
+
+    Raises
+    ------
+    BadMedia
+        File missing, truncated or unreadable; neither as short as the part nor as long as the recording.
+    """
+    clip = clip or path.name
+    with _faults(path, clip):
+        if path.suffix.lower() in SOUND:
+            length = soundfile.info(path).duration
+        else:
+            with films.pyav().open(str(path)) as film:
+                length = films.seconds(film)
+    if length <= end - start + TRIM:
+        return 0.0, None
+    if length >= end - SHORT:
+        return start, end
+    raise BadMedia(
+        clip, f"lasts {length:.2f} s: neither the part of {end - start:.2f} s nor a recording that reaches {end:.2f} s"
+    )
 
 
 def carries(path: Path, modality: str) -> bool:

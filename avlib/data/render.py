@@ -1,68 +1,108 @@
-"""Clips to rows of features, on all cores, the same to the bit however many there are."""
+"""Clips to rows of features, on all cores, the same to the bit however many there are, and none of them twice."""
 
 import json
 import time
-from collections.abc import Iterator
+import zipfile
 from dataclasses import astuple, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from avlib.data.fault import BadMedia
 from avlib.data.modality import MODALITIES
 from avlib.data.source import SPLITS, Source
+from avlib.errors import AvlibError
+from avlib.files import atomic
 
-CHUNK = 16  # clips in one task
+CHUNK = 32  # clips in one task, and so in one file of the folder of parts
 WORTHWHILE = 20.0  # seconds of work from which on starting worker processes pays
 
-Row = dict[str, Any]  # one clip: its number, id, labels, events (JSON) and features
 Fault = tuple[str, str]  # (clip id, reason)
+Task = tuple[str, range]  # split, and the numbers of its clips
 
 
-def _render(source: Source, modality: str, split: str, indices: range) -> list[Row | Fault]:
-    """Rows of the store, or (clip id, reason) in the place of a clip that cannot be read."""
+def render(source: Source, modality: str, folder: Path) -> list[tuple[str, Path]]:
+    """Every clip of `source` as a row of some file of `folder`; the files in the order of the clips, with their splits.
+
+    What lies in `folder` already, from a run that was killed, is not made again.  The workers write the files, so that
+    nothing piles up in memory, however many clips there are.
+    """
+    tasks: list[Task] = [
+        (split, range(i, min(i + CHUNK, source.sizes[split])))
+        for split in SPLITS
+        for i in range(0, source.sizes[split], CHUNK)
+    ]
+    left = [task for task in tasks if not _part(folder, task).exists()]
+    light = replace(source, modules=(), faults=tuple)  # modules do not travel between processes
+    work = partial(_render, light, modality, folder)
+    total, done = (sum(len(indices) for _, indices in some) for some in (tasks, set(tasks) - set(left)))
+    # `delay` keeps the bar away from what is over at once; TQDM_DISABLE=1 turns it off where nobody watches.
+    about = {"desc": f"rendering {source.name} {modality}", "unit": "clip", "delay": 2, "leave": False}
+    with tqdm(total=total, initial=done, **about) as bar:
+        for number, task in enumerate(left):
+            began = time.monotonic()
+            bar.update(work(task))
+            rest = left[number + 1 :]
+            # The first task warms up; the second tells how long the rest takes on one core.
+            if number == 1 and (time.monotonic() - began) * len(rest) > WORTHWHILE and joblib.cpu_count() > 1:
+                with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
+                    every = joblib.Parallel(return_as="generator_unordered")(joblib.delayed(work)(t) for t in rest)
+                    for clips in every:
+                        bar.update(clips)
+                break
+    return [(task[0], _part(folder, task)) for task in tasks]
+
+
+def rows(part: Path) -> tuple[dict[str, NDArray], list[Fault]]:
+    """What a file of the folder of parts holds: its clips by column, and those that could not be read.
+
+    Raises
+    ------
+    AvlibError
+        When it is damaged; it is removed, so that the next run makes it again.
+    """
+    try:
+        with np.load(part) as file:
+            columns = dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        part.unlink(missing_ok=True)
+        raise AvlibError(f"{part} is damaged, and was removed: run the same command again, it is made anew") from error
+    return columns, [tuple(fault) for fault in json.loads(str(columns.pop("faults")))]
+
+
+def _part(folder: Path, task: Task) -> Path:
+    split, indices = task
+    return folder / f"{split}-{indices.start:09d}.npz"
+
+
+def _render(source: Source, modality: str, folder: Path, task: Task) -> int:
+    """Write the rows of `task`, and tell of how many clips they are."""
+    split, indices = task
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the number of threads decides the last bits of a transform
-    rows: list[Row | Fault] = []
+    columns: dict[str, list] = {name: [] for name in ("row", "id", "labels", "events", "features")}
+    faults: list[Fault] = []
     try:
         for i in indices:
             try:
                 clip = source.clip(split, i, (modality,))
             except BadMedia as fault:
-                rows.append((fault.clip, fault.reason))
+                faults.append((fault.clip, fault.reason))
                 continue
             features = MODALITIES[modality].features(source, clip.media).numpy()
             events = json.dumps(None if clip.events is None else [astuple(event) for event in clip.events])
-            rows.append(
-                {"row": i, "id": clip.id, "labels": clip.labels.numpy(), "events": events, "features": features}
-            )
+            row = (i, clip.id, clip.labels.numpy(), events, features)
+            for name, value in zip(columns, row, strict=True):
+                columns[name].append(value)
     finally:
         torch.set_num_threads(threads)
-    return rows
-
-
-def rendered(source: Source, modality: str) -> Iterator[tuple[str, list[Row | Fault]]]:
-    """Rows of every split in order, on all cores where that saves time."""
-    tasks = [(split, range(i, min(i + CHUNK, source.sizes[split]))) for split in SPLITS
-             for i in range(0, source.sizes[split], CHUNK)]  # fmt: skip
-    light = replace(source, modules=(), faults=tuple)  # modules do not travel between processes
-    work = partial(_render, light, modality)
-    total = sum(source.sizes.values())
-    # `delay` keeps the bar away from what is over at once; TQDM_DISABLE=1 turns it off where nobody watches.
-    with tqdm(total=total, desc=f"rendering {source.name} {modality}", unit="clip", delay=2, leave=False) as bar:
-        for done, (split, indices) in enumerate(tasks):
-            began = time.monotonic()
-            yield split, work(split, indices)
-            bar.update(len(indices))
-            left = tasks[done + 1 :]
-            # The first task warms up; the second tells how long the rest takes on one core.
-            if done == 1 and (time.monotonic() - began) * len(left) > WORTHWHILE and joblib.cpu_count() > 1:
-                with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
-                    results = joblib.Parallel(return_as="generator")(joblib.delayed(work)(*task) for task in left)
-                    for (split, indices), rows in zip(left, results, strict=True):
-                        yield split, rows
-                        bar.update(len(indices))
-                return
+    with atomic(_part(folder, task)) as part:
+        arrays: dict[str, Any] = {name: np.asarray(values) for name, values in columns.items()}
+        np.savez(part, allow_pickle=False, faults=json.dumps(faults), **arrays)
+    return len(indices)

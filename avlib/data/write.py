@@ -5,6 +5,7 @@ Whatever happens here, or in a module that this one leads to, decides the conten
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from avlib.data.modality import MODALITIES
 from avlib.data.ondisk import plain_errors
-from avlib.data.render import Fault, Row, rendered
+from avlib.data.render import Fault, render, rows
 from avlib.data.source import SPLITS, Source
 from avlib.errors import AvlibError
 from avlib.features import Normalizer
@@ -26,6 +28,8 @@ from avlib.provenance import digest
 def write(path: Path, source: Source, modality: str) -> None:
     """Render `modality` of every clip of `source` into `path`, and the list of unreadable clips beside it.
 
+    Until `path` is whole, what is done lies in a folder beside it: a run that was killed is taken up where it ended.
+
     Raises
     ------
     AvlibError
@@ -33,18 +37,21 @@ def write(path: Path, source: Source, modality: str) -> None:
     """
     for left in path.parent.glob(f".{path.stem}-*.part{path.suffix}"):
         left.unlink(missing_ok=True)  # from a process that was killed: we hold the lock, so nobody writes it any more
-    ledger = list(source.faults())
+    parts = path.with_suffix(".parts")  # what is done, should this process be killed
+    ledger, counts = list(source.faults()), dict.fromkeys(SPLITS, 0)
+    with plain_errors():
+        rendered = render(source, modality, parts)
     # Without a chunk cache nothing is left to be flushed when the disk fills up, where HDF5 would crash at exit.
     with atomic(path) as part, plain_errors(), h5py.File(part, "w", rdcc_nbytes=0) as file:
-        counts = dict.fromkeys(SPLITS, 0)
-        for split, rows in rendered(source, modality):
-            ledger += [row for row in rows if isinstance(row, tuple)]
-            good = [row for row in rows if isinstance(row, dict)]
-            if good:
-                _append(file.require_group(split), good, counts[split], source.sizes[split])
-                counts[split] += len(good)
+        for split, made in rendered:
+            columns, faults = rows(made)
+            ledger += faults
+            if count := len(columns["row"]):
+                _append(file.require_group(split), columns, counts[split], source.sizes[split])
+                counts[split] += count
         for split, count in counts.items():
             if not count:
+                shutil.rmtree(parts)  # another run would find no more
                 raise AvlibError(f"{source.name}: no readable clip in the {split} split; {_first(ledger)}")
             for dataset in file[split].values():
                 dataset.resize(count, axis=0)
@@ -56,6 +63,7 @@ def write(path: Path, source: Source, modality: str) -> None:
     if ledger:
         with atomic(ledger_of(path)) as part:
             pd.DataFrame(ledger, columns=["clip", "reason"]).to_csv(part, index=False)
+    shutil.rmtree(parts)
 
 
 def ledger_of(path: Path) -> Path:
@@ -67,17 +75,17 @@ def _first(ledger: list[Fault]) -> str:
     return f"{len(ledger)} could not be read, first {ledger[0][0]}: {ledger[0][1]}" if ledger else "it is empty"
 
 
-def _append(group: h5py.Group, rows: list[Row], start: int, size: int) -> None:
-    for name, first in rows[0].items():
+def _append(group: h5py.Group, columns: dict[str, NDArray], start: int, size: int) -> None:
+    for name, values in columns.items():
+        text, shape = values.dtype.kind == "U", values.shape[1:]
         if name not in group:
-            text = isinstance(first, str)
-            shape, kind = np.shape(first), h5py.string_dtype() if text else np.asarray(first).dtype
+            kind = h5py.string_dtype() if text else values.dtype
             pixels = {"compression": "gzip", "compression_opts": 1} if kind == np.uint8 else {}  # floats hardly shrink
             group.create_dataset(
                 name, (size, *shape), kind, chunks=(1, *shape) if shape else True, maxshape=(size, *shape),
                 fletcher32=not text, **pixels,
             )  # fmt: skip
-        group[name][start : start + len(rows)] = [row[name] for row in rows]
+        group[name][start : start + len(values)] = values.astype(object) if text else values
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[slice]:

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from avlib import text
-from avlib.data import folder, key, load, missing
+from avlib.data import folder, key, listing, load, missing
 from avlib.data.media import frames
 from avlib.data.source import SPLITS
 from avlib.errors import AvlibError
@@ -406,7 +406,7 @@ def test_what_has_no_pictures_lacks_video_and_a_few_files_tell(tmp_path, monkeyp
         looked.append((splits[int(path.stem)], modality))
         return looked[-1][0] in seen
 
-    monkeypatch.setattr(folder, "carries", carries)
+    monkeypatch.setattr(listing, "carries", carries)
     assert missing("folder") is None
     assert not looked  # nobody asked
     assert missing("folder", ["video"]) is None

@@ -13,7 +13,7 @@ import h5py
 import pytest
 import torch
 
-from avlib.data import read, store, write
+from avlib.data import read, render, store, write
 from avlib.data.source import Clip
 from avlib.data.store import stored
 from avlib.errors import AvlibError
@@ -80,7 +80,14 @@ def forked(target):
     return process
 
 
-def test_file_that_cannot_grow_leaves_nothing_behind(tmp_path):
+PARTS = [("eval", 0), ("train", 0), ("train", 32), ("valid", 0)]
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix not in (".lock", ""))
+
+
+def test_file_that_cannot_grow_leaves_nothing_by_half(tmp_path):
     here, there = multiprocessing.Pipe()
 
     def fill() -> None:
@@ -96,10 +103,10 @@ def test_file_that_cannot_grow_leaves_nothing_behind(tmp_path):
     assert process.exitcode == 0
     assert here.poll()
     assert "File too large" in here.recv()
-    assert [path.name for path in tmp_path.rglob("*") if path.suffix != ".lock" and path.is_file()] == []
+    assert left(tmp_path) == [f"{split}-{first:09d}.npz" for split, first in PARTS]
 
 
-def test_full_disk_is_one_line_and_leaves_nothing(monkeypatch, cache):
+def test_full_disk_is_one_line_and_loses_nothing(monkeypatch, cache):
     def refuse(*_):
         raise RuntimeError("Can't write data (file write failed: time = now\n, errno = 28, error message = 'No space')")
 
@@ -107,10 +114,13 @@ def test_full_disk_is_one_line_and_leaves_nothing(monkeypatch, cache):
     with pytest.raises(AvlibError, match="disk is full") as error:
         stored(source())
     assert "\n" not in str(error.value)
-    assert [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+    assert left(cache) == [f"{split}-{first:09d}.npz" for split, first in PARTS]
     monkeypatch.undo()
     monkeypatch.setenv("AVLIB_CACHE", str(cache))
+    made.clear()
     assert len(stored(source()).train) == 37
+    assert made == [], "what was done is not lost"
+    assert left(cache) == [the_file().name]
 
 
 def slowly(split: str, i: int, modalities: tuple[str, ...], log: Path) -> Clip:
@@ -128,10 +138,49 @@ def test_killed_render_is_not_taken_for_a_whole_one(cache):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    (left,) = [path for path in (cache / "data").iterdir() if path.suffix != ".lock"]
-    assert ".part" in left.name
+    assert not list((cache / "data").glob("*.h5"))
     assert stored(toy).checksums == stored(source()).checksums
-    assert not left.exists()
+    assert left(cache) == sorted(path.name for path in (cache / "data").glob("*.h5"))
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_killed_render_goes_on_where_it_ended(cores, cache, monkeypatch):
+    monkeypatch.setattr(render, "CHUNK", 4)
+    if cores > 1:
+        monkeypatch.setattr(render, "WORTHWHILE", -1.0)
+    log = cache / "log"
+    toy = source(clip=functools.partial(slowly, log=log))
+    process = forked(lambda: stored(toy))
+    while not log.exists() or log.read_text().count("\n") < 30:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    time.sleep(0.3)  # its workers end what they are at
+    done = {path.stem for path in cache.rglob("*.npz") if not path.name.startswith(".")}
+    assert len(done) >= 4
+    before = log.read_text().splitlines()
+    assert stored(toy).checksums == stored(source(key="whole")).checksums
+    again = [line for line in log.read_text().splitlines()[len(before) :] if line in before]
+    ended = {f"{split}-{int(first) + i}" for split, first in (stem.split("-") for stem in done) for i in range(4)}
+    assert not ended & set(again)
+    assert not list(cache.rglob("*.parts"))
+
+
+def test_a_damaged_part_is_named_and_made_again(cache, monkeypatch):
+    monkeypatch.setattr(write, "_checksum", lambda *_: (_ for _ in ()).throw(OSError("stop")))
+    with pytest.raises(OSError, match="stop"):
+        stored(source())
+    monkeypatch.undo()
+    monkeypatch.setenv("AVLIB_CACHE", str(cache))
+    part = next(cache.rglob("train-000000032.npz"))
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(
+        AvlibError, match=r"train-000000032.npz is damaged, and was removed: run the same command again"
+    ):
+        stored(source())
+    made.clear()
+    assert len(stored(source()).train) == 37
+    assert made == [("train", i) for i in range(32, 37)]
 
 
 def test_two_processes_that_want_the_same_set_render_it_once(cache):
