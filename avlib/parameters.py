@@ -48,7 +48,9 @@ class Parameters(BaseModel):
     profile: Annotated[
         Literal["smoke", "laptop", "full", "paper"], Field(description="size of data, models and attacks")
     ] = "smoke"
-    dataset: Annotated[Literal["synthav", "avdigits", "folder"], Field(description="which data set")] = "synthav"
+    dataset: Annotated[
+        Literal["synthav", "avdigits", "audioset", "kinetics_sounds", "folder"], Field(description="which data set")
+    ] = "synthav"
     seed: Annotated[Whole, Field(ge=0, lt=2**31, description="seed of the data, the weights and the attacks")] = 0
     seeds: Annotated[
         Whole, Field(ge=1, le=10, description="trainings of each model, whose luck the intervals hold")

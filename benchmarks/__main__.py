@@ -45,6 +45,13 @@ def training() -> list[Row]:
     return training_step.rows()
 
 
+def media() -> list[Row]:
+    """Reading a folder of films into a store."""
+    from benchmarks import ingest
+
+    return ingest.rows()
+
+
 def peers() -> list[Row]:
     """PGD and universal perturbations against other libraries."""
     from benchmarks import peers
@@ -71,7 +78,7 @@ def main() -> None:
     """Print the table row by row, as results come in."""
     before, left_out = load(), []
     print(HEAD, flush=True)
-    parts: tuple[Callable[[], list[Row]], ...] = (scores, steps, fusion, training, peers)
+    parts: tuple[Callable[[], list[Row]], ...] = (scores, steps, fusion, training, media, peers)
     for part in parts:
         try:
             for row in part():

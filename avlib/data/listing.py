@@ -52,11 +52,12 @@ def listed(
     seconds: float,
     pictures: Frames,
     faults: Sequence[tuple[str, str]] = (),
-    implications: tuple[tuple[str, str], ...] = (),
+    cure: str = "list more files, or add a column `split`",
 ) -> Source:
     """The data set of the clips that `path` lists, `lines` by split.
 
     Each clip lasts `seconds`: longer ones are cut, shorter ones end in silence (sound) or their last frame (film).
+    `cure` says what to do where there are too few clips; `faults` are what was left out, with reasons.
     What is read follows the files: one that was changed is read again.
 
     Raises
@@ -69,26 +70,24 @@ def listed(
         raise AvlibError(f"seconds={seconds}, {told}: all must be positive")
     for split in SPLITS:
         if not lines[split]:
-            raise AvlibError(f"{path} leaves the {split} split empty: list more files, or add a column `split`")
+            raise AvlibError(f"{path} leaves the {split} split empty: {cure}")
     state = "\n".join(f"{line} {_stat(line.media)}" for split in SPLITS for line in lines[split])  # digested at once
     return Source(
         name=name,
         classes=classes,
         sizes={split: len(lines[split]) for split in SPLITS},
         clip=partial(_clip, lines, classes, seconds, pictures),
-        key=(classes, seconds, pictures, state),
+        key=(classes, seconds, pictures, state, faults),
         modules=(sys.modules[__name__],),
         front_end=paper64(),
         window=pictures.window,
-        implications=implications,
         faults=partial(list, faults),
-        lacks=partial(_lacks, path, lines),
+        lacks=partial(_lacks, path, lines, cure),
     )
 
 
-def _lacks(path: Path, lines: dict[str, list[Line]], modalities: Sequence[str]) -> str:
+def _lacks(path: Path, lines: dict[str, list[Line]], cure: str, modalities: Sequence[str]) -> str:
     """What the list has too little of for a chapter, and then what the files of a split are without."""
-    cure = "list more files, or add a column `split`"
     for split, least in LEAST.items():
         if (count := len(lines[split])) < least:
             return f"{path} has {count} clips for {split}, and a chapter needs at least {least}: {cure}"

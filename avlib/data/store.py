@@ -43,7 +43,7 @@ def stored(source: Source, modalities: Sequence[str] = ("audio",)) -> AVData:
     paths = {name: cache_dir() / "data" / f"{source.name}-{_key(source, name)}.{name}.h5" for name in wanted}
     data = _joined(source, {name: _opened(path, source, name) for name, path in paths.items()})
     if data.ledger:
-        clips, total = len({clip for clip, _ in data.ledger}), sum(source.sizes.values())
+        clips, total = len({clip for clip, _ in data.ledger}), sum(source.sizes.values()) + len(source.faults())
         ledgers = ", ".join(str(ledger_of(path)) for path in paths.values() if ledger_of(path).exists())
         print(f"{source.name}: {clips} unreadable among {total} clips, see {ledgers}", file=sys.stderr)
     return data

@@ -418,4 +418,4 @@ def test_what_has_no_pictures_lacks_video_and_a_few_files_tell(tmp_path, monkeyp
     looked.clear()
     seen = set()
     assert "none in the 50 files of the train split" in missing("folder", ["video"])
-    assert len(looked) == 50 <= folder.LOOKED
+    assert len(looked) == 50 <= listing.LOOKED
