@@ -27,7 +27,7 @@ from book.tolerance import (
 )
 
 PLACES = Places()
-PENDING = {"06@synthav", "06@avdigits", "07@avdigits", "08@synthav"}  # pages that have just come, not measured yet
+PENDING = {"06@avdigits", "07@avdigits"}  # pages that have come lately and have not been measured yet
 MEASURED = [page for page in plan("smoke") if f"{page.notebook[:2]}@{page.variant}" not in PENDING]
 PAGES = [page for page in MEASURED if page.variant == "synthav"]  # those that nbval executes: the defaults
 RECORDED = [page for page in MEASURED if page.variant in SETS[1:]]  # those that only make book executes
@@ -82,8 +82,8 @@ def test_most_numbers_of_the_reference_are_compared(page):
     reference = _reference(page)
     unstable = [key for key in reference["unstable"] if not key.endswith(".shape")]
     # A difference of two trained taggers may be no larger than what the last bits make of both, and so may the harm of
-    # a small radius be: of chapters 4, 5 and 7, which are about such differences, two in five numbers turn with them.
-    share = 0.45 if page.notebook[:2] in ("04", "05", "07") else 0.3
+    # a small radius be: chapters from the fourth on are about such differences, and half of their numbers may turn.
+    share = 0.5 if page.notebook >= "04" else 0.3
     assert len(unstable) <= share * (len(reference["numbers"]) + len(unstable)), "\n".join(unstable)
 
 
