@@ -338,16 +338,17 @@ def test_what_there_is_to_see():
     assert "concludes nothing" in said([[1, 1, 1], [1, 0, 0]])
 
 
-@pytest.mark.parametrize(
-    ("chance", "word"), [(0.05, ", above the"), (0.15, ", not told apart from the"), (0.25, ", below the")]
-)
+@pytest.mark.parametrize(("chance", "word"), [(0.05, "above"), (0.15, "not told apart from"), (0.25, "below")])
 def test_the_eye_beside_chance(chance, word):
     said = told(
-        "eye-07", probes=Some(heard=0, seen=0, ceiling=lambda *_: math.nan), film=data(FAIR), truth=None,
+        "eye-07", film=data(FAIR), truth=None,
+        probes=Some(heard=0, seen=0, ceiling=lambda *_: math.nan, colours=0, probe=lambda *_: 0.3 - chance),
         sight=None, encoder=Some(width=192), bootstrap=lambda *_, **options: ABOVE, chance_map=lambda truth: chance,
         replace=replace,
     )  # fmt: skip
-    assert word in said
+    assert f"{word} the {chance:.3f}" in said
+    rival = {0.05: "below", 0.15: "not told apart from", 0.25: "above"}[chance]
+    assert f"reaches {0.3 - chance:.3f}: the eye is {rival} it." in said
     assert "one who sees all" not in said
 
 
