@@ -65,6 +65,9 @@ class Parameters(BaseModel):
     worlds: Annotated[
         Whole, Field(ge=0, le=100, description="drawn worlds in which the properties of the classes are set")
     ] = 0
+    doses: Annotated[
+        Whole, Field(ge=0, le=5, description="doses of dropout tried in the CSN, with and without positions")
+    ] = 0
     clip: Annotated[
         Whole, Field(ge=0, description="which clip of the eval split is shown, among those attacked one by one")
     ] = 0

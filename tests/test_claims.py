@@ -75,6 +75,7 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P1.18": -0.5,  # examples and no statistic are printed
         "P1.19": 0.5,  # nor here
         "P1.20": 3 / 9 - 9 / 527,
+        "P1.21": 0.05,  # no number is printed
         "P1.22": quote(**tagger) - quote(**tagger, attack="A"),
         "P1.23": 0.05,  # no number is printed
         "P1.24": 1,  # no number is printed

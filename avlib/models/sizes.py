@@ -8,7 +8,7 @@ from avlib import profiles
 from avlib.errors import AvlibError
 from avlib.models.crnn import CRNN
 from avlib.models.csn import CSN
-from avlib.models.fusion import TAPS
+from avlib.models.fusion import RELEASED, TAPS
 from avlib.models.resnet import ResNet
 from avlib.models.tagger import Tagger
 from avlib.models.video import VideoTagger, WindowTagger
@@ -43,6 +43,7 @@ def sized(kind: str, profile: str, classes: int, **options: Any) -> Callable[[],
     seeing = {"features": size.eye, "width": size.width, "transformer_dropout": size.dropout, **options}
     if kind == "eye":
         return partial(VideoTagger, classes, **seeing)
-    if kind in TAPS:
-        return partial(TAPS[kind], classes, **seeing)
-    raise AvlibError(f"model {kind!r} is unknown; choose csn, crnn, resnet, glance, eye, {', '.join(TAPS)}")
+    if kind in TAPS | RELEASED:
+        return partial((TAPS | RELEASED)[kind], classes, **seeing)
+    known = ("csn", "crnn", "resnet", "glance", "eye", *TAPS, *RELEASED)
+    raise AvlibError(f"model {kind!r} is unknown; choose {', '.join(known)}")

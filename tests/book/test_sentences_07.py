@@ -217,3 +217,14 @@ def test_the_check_of_the_exercise_knows_right_from_wrong():
     names["equal"] = lambda gradients: [g / g.norm() for g in gradients]
     exec(CELLS["meet-41"], names)
     assert names["run"].said[-1].startswith("Not yet")
+
+
+@pytest.mark.parametrize("clean", SIDES)
+@pytest.mark.parametrize("attacked", SIDES)
+def test_two_layouts_are_compared_where_both_are_trained_from_scratch(clean, attacked):
+    layout = {"clean": SIDES[clean], "attacked": SIDES[attacked]}
+    words = {1: "above", 0: "not told apart from", -1: "below"}
+    text = told("meet-26c", size=Some(tuning=None), layout=layout)
+    assert f"early fusion is {words[clean]} the released layout" in text
+    assert f"and {words[attacked]} it under attack" in text
+    assert "compared at `full` alone" in told("meet-26c")

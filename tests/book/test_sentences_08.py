@@ -9,7 +9,7 @@ import torch
 
 from avlib.checking import verdict
 from avlib.metrics import Positives, contrast
-from tests.book.cells import ABOVE, ACROSS, SIDES, Run, between, cells
+from tests.book.cells import ABOVE, ACROSS, SIDES, Run, between, cells, one_by_one
 
 CELLS = cells("08_which_architecture")
 FAIR = torch.tensor([[1.0, 0], [0, 1]] * 9)
@@ -145,3 +145,18 @@ def test_the_check_of_the_exercise_knows_right_from_wrong():
     names["promised"] = lambda gradient, eps: eps * gradient.norm(dim=1).sum()
     exec(CELLS["arch-35"], names)
     assert names["run"].said[-1].startswith("**Right**: 3 of 3 cases.")
+
+
+@pytest.mark.parametrize("gained", SIDES)
+@pytest.mark.parametrize("placed", SIDES)
+def test_a_dose_of_dropout_is_compared_with_the_best_other(gained, placed):
+    heights = {0.75: 0.5, 0.1: 0.7, 0.4: 0.6}
+    grid = {dose: {"no positions": value, "positions": value} for dose, value in heights.items()}
+    found = told(
+        "arch-28d", grid=grid, tried=tuple(grid), bootstrap=lambda z, *a, **k: between(z, z),
+        paired=one_by_one(SIDES[gained], SIDES[placed]),
+    )["run"]  # fmt: skip
+    ends = {1: "gains", 0: "makes no difference", -1: "costs"}
+    assert f"Against the best other dose, 0.1, the dose of .75 {ends[gained]}" in found.text
+    assert f"adding positions {ends[placed]}" in found.text
+    assert "varies nothing" in told("arch-28d", grid={}, tried=())["run"].text

@@ -5,7 +5,7 @@ import torch
 
 from avlib.errors import AvlibError
 from avlib.models import CSN, VideoTagger, sized
-from avlib.models.fusion import TAPS
+from avlib.models.fusion import RELEASED, TAPS
 from avlib.models.fusion.tap import stretched
 
 CLASSES, FEATURES, WIDTH = 5, 24, 64
@@ -39,15 +39,21 @@ def ear_and_eye():
 def model(tap):
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        return _settled(TAPS[tap](CLASSES, FEATURES, width=WIDTH, dropout=0.0))
+        still = {"dropout": 0.0} if tap in TAPS else {}  # the released layout has none
+        return _settled((TAPS | RELEASED)[tap](CLASSES, FEATURES, width=WIDTH, **still))
 
 
+released = pytest.mark.parametrize("tap", [*TAPS, *RELEASED])  # what holds for the authors' layout as well
+
+
+@released
 def test_both_senses_matter(model):
     x, other = _batch(), _batch(seed=5)
     for sense in x:
         assert (model({**x, sense: other[sense]}) - model(x)).abs().max() > 1e-3
 
 
+@released
 def test_clips_do_not_see_each_other(model):
     x = _batch()
     for clip in range(3):
@@ -55,12 +61,14 @@ def test_clips_do_not_see_each_other(model):
         torch.testing.assert_close(model(alone), model(x)[clip : clip + 1], atol=1e-5, rtol=1e-4)
 
 
+@released
 def test_the_branch_that_is_not_attacked_can_be_encoded_beforehand(model):
     x = _batch()
     still = model.encode({"video": x["video"]})
     torch.testing.assert_close(model.classify({**still, **model.encode({"audio": x["audio"]})}), model(x))
 
 
+@released
 def test_a_missing_sense_is_named(model):
     for sense in ("audio", "video"):
         x = _batch()
@@ -69,6 +77,7 @@ def test_a_missing_sense_is_named(model):
             model(x)
 
 
+@released
 def test_unequal_numbers_of_clips_are_named(model):
     x = {**_batch(3), "video": _batch(2)["video"]}
     with pytest.raises(AvlibError, match="got audio of 3, video of 2 clips: each clip needs all modalities"):
@@ -76,7 +85,9 @@ def test_unequal_numbers_of_clips_are_named(model):
 
 
 def test_an_unknown_tap_is_named():
-    with pytest.raises(AvlibError, match=r"model 'mid3' is unknown; choose .* early, mid1, mid2, late_sum, late"):
+    with pytest.raises(
+        AvlibError, match=r"model 'mid3' is unknown; choose .* early, mid1, mid2, late_sum, late, resha"
+    ):
         sized("mid3", "smoke", 5)
 
 
@@ -138,3 +149,22 @@ def test_parameters_grow_with_depth():
             counts[name] = sum(p.numel() for p in kind(527, 512, width=1024).parameters())
     assert counts["mid1"] < counts["late"]
     assert max(counts, key=counts.get) in ("late", "late_sum")
+
+
+def test_the_released_layout_is_that_of_its_code_to_the_last_weight():
+    with torch.device("meta"):
+        model = RELEASED["reshaped"](527, 2048, width=1024, pieces=8)
+    assert sum(p.numel() for p in model.parameters()) == 21_535_870
+    sound = torch.arange(400 * 64.0).reshape(1, 400, 64)
+    picture = -torch.arange(10 * 2048.0).reshape(1, 10, 2048)
+    rows = model.rows({"audio": sound, "video": picture})
+    assert rows.shape == (1, 80, 576)
+    assert torch.equal(rows[..., :320], sound.reshape(1, 80, 320))
+    assert torch.equal(rows[..., 320:], picture.reshape(1, 80, 256))
+
+
+def test_a_layout_that_does_not_come_out_even_loses_less_than_a_row():
+    model = RELEASED["reshaped"](CLASSES, FEATURES + 1, width=WIDTH)
+    rows = model.rows({"audio": torch.ones(1, 43, 64), "video": torch.ones(1, 2, FEATURES + 1)})
+    assert rows.shape == (1, 8, 320 + 7)
+    assert rows[0, :, 320:].sum() == 2 * (FEATURES + 1)
