@@ -106,7 +106,7 @@ def flat(record: Record) -> dict[str, Number]:
     found: dict[str, Number] = {}
     for key, facts in record["values"].items():
         width = facts["high"] - facts["low"] if "high" in facts else math.nan
-        kind = Kind(facts.get("kind") == "exact", width, facts.get("clips", math.nan))
+        kind = Kind(facts.get("kind") == "exact", width, facts.get("clips") or math.nan)  # 0: unknown
         for fact, value in facts.items():
             if fact != "kind":
                 counted = isinstance(value, int) and fact != "value"  # how many clips, seeds, …

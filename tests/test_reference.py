@@ -305,3 +305,10 @@ def test_everything_in_a_results_file_has_a_name():
         "figure loss.attack",
         "figure loss.attack.shape",
     }
+
+
+def test_clips_that_nobody_counted_decide_no_tolerance():
+    """An interval over classes has no number of clips, and may have no width."""
+    flat = {**_record(), "values": {"rho": {"value": 1.0, "low": 1.0, "high": 1.0, "clips": 0}}}
+    reference = reference_of(_runs(flat, flat))
+    assert reference["numbers"]["rho"]["tolerance"] == pytest.approx(ABSOLUTE)
