@@ -66,7 +66,7 @@ def test_values_as_they_come_from_a_command_line_or_a_yaml_file(name, value, und
         ("clip", "first"),
         ("profile", "huge"),
         ("profile", 3),
-        ("dataset", "audioset"),
+        ("dataset", "esc50"),
         ("dataset", ""),
     ],
 )

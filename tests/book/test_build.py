@@ -100,7 +100,7 @@ def test_what_leads_nowhere_is_refused_and_the_last_good_book_stays(book, capfd)
     [
         (("--params", "epsilom=1"), "'epsilom=1'"),
         (("--params", "epsilon=loud"), "epsilon = 'loud' is refused"),
-        (("--dataset", "audioset"), "dataset = 'audioset' is refused"),
+        (("--dataset", "esc50"), "dataset = 'esc50' is refused"),
         (("--only", "30"), "ONLY=30 matches no page; there are: 10_first, 20_second"),
         (("--profile", "huge"), "PROFILE=huge is unknown; there are: smoke, laptop"),
         (("--params", "epsilon=1 epsilon=2"), "PARAMS: epsilon is given twice: epsilon=1 and epsilon=2"),

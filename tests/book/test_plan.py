@@ -104,7 +104,7 @@ def test_inputs_that_cannot_be_are_refused_in_one_line(checkout, first, second, 
     [
         ({"profile": "huge"}, r"^PROFILE=huge is unknown; there are: smoke, laptop"),
         ({"only": "03"}, r"^ONLY=03 matches no page; there are: 10_first, 20_second$"),
-        ({"dataset": "audioset"}, r"^10_first: parameter dataset = 'audioset' is refused: .*'avdigits'"),
+        ({"dataset": "esc50"}, r"^10_first: parameter dataset = 'esc50' is refused: .*'avdigits'"),
         ({"overrides": {"epsilon": "loud"}}, r"^10_first: parameter epsilon = 'loud' is refused: .*radius"),
         ({"overrides": {"epsilon": "0"}}, r"^10_first: parameter epsilon = '0' is refused: .*greater than 0"),
         ({"overrides": {"steps": "5"}}, r"^no chosen notebook has a parameter 'steps'; they have: dataset, epsilon, p"),
