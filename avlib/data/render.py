@@ -3,6 +3,7 @@
 import json
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
@@ -51,8 +52,9 @@ def render(source: Source, modality: str, folder: Path) -> list[tuple[str, Path]
             rest = left[number + 1 :]
             # The first task warms up; the second tells how long the rest takes on one core.
             if number == 1 and (time.monotonic() - began) * len(rest) > WORTHWHILE and joblib.cpu_count() > 1:
-                with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
-                    every = joblib.Parallel(return_as="generator_unordered")(joblib.delayed(work)(t) for t in rest)
+                once = {"initializer": _hold, "initargs": (work,)}  # a list of millions does not travel with each task
+                with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1, **once):
+                    every = joblib.Parallel(return_as="generator_unordered")(joblib.delayed(_held)(t) for t in rest)
                     for clips in every:
                         bar.update(clips)
                 break
@@ -74,6 +76,18 @@ def rows(part: Path) -> tuple[dict[str, NDArray], list[Fault]]:
         part.unlink(missing_ok=True)
         raise AvlibError(f"{part} is damaged, and was removed: run the same command again, it is made anew") from error
     return columns, [tuple(fault) for fault in json.loads(str(columns.pop("faults")))]
+
+
+_work: Callable[[Task], int]  # of a worker process
+
+
+def _hold(work: Callable[[Task], int]) -> None:
+    global _work
+    _work = work
+
+
+def _held(task: Task) -> int:
+    return _work(task)
 
 
 def _part(folder: Path, task: Task) -> Path:
