@@ -227,7 +227,10 @@ def test_knobs_out_of_range(tones, knobs):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ({"name": "avdigit"}, "choose one of synthav, avdigits, audioset, kinetics_sounds, folder .did you mean 'avdigits'"),
+        (
+            {"name": "avdigit"},
+            "choose one of synthav, avdigits, audioset, kinetics_sounds, folder .did you mean 'avdigits'",
+        ),
         ({"name": "avdigits", "profile": "big"}, "smoke, laptop, full, paper"),
         ({"name": "avdigits", "digit": 3}, "did you mean 'digits'"),
     ],
