@@ -12,13 +12,15 @@ def chance_ap(positives: int, clips: int, found: int = 0) -> float:
 
     E[AP] = (K + Σ_{k=1..n} r/n · (K + 1 + (k − 1)(r − 1)/(n − 1)) / (K + k)) / R with n = N − K and r = R − K: the k-th
     clip of the rest is positive with probability r/n, and each one before it then with (r − 1)/(n − 1).  For K = 0
-    that is a little above R / N.
+    that is a little above R / N.  NaN without positives.
 
     >>> chance_ap(1, 2), chance_ap(2, 2)  # first or second of two, equally likely: (1 + 1/2) / 2
     (0.75, 1.0)
     >>> chance_ap(2, 3, found=1)  # the other positive comes second or third: (1 + 1) / 2 or (1 + 2/3) / 2
     0.9166666666666666
     """
+    if not positives:
+        return float("nan")
     rest, left = clips - found, positives - found
     k = np.arange(1, rest + 1)
     precision = (found + 1 + (k - 1) * (left - 1) / max(1, rest - 1)) / (found + k)

@@ -97,9 +97,8 @@ def test_whose_noise_hurts_whom(side):
         kept.loc[name, name] = 0.5
     kept.loc["CSN", "ResNet"] = 0.4
     darkest = {"ResNet": "CSN", "CRNN": "CRNN", "CSN": "CSN"}
-    names = {"kept": kept, "darkest": darkest, "paired": lambda *a, **k: SIDES[side], "predict": lambda *a: FAIR,
-             "models": {name: [None] for name in NETWORKS}, "data": Some(eval=None),
-             "own": {name: [None] for name in NETWORKS}}  # fmt: skip
+    crossed = {name: dict.fromkeys(NETWORKS, FAIR) for name in NETWORKS}
+    names = {"kept": kept, "darkest": darkest, "crossed": crossed, "paired": lambda *a, **k: SIDES[side]}
     found = told("arch-21", **names)
     assert ("On ResNet another's δ does more harm" in found["run"].text) == (side == 1)
     assert ("No network is hurt more" in found["run"].text) == (side != 1)

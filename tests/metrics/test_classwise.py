@@ -68,3 +68,12 @@ def test_who_has_nothing_to_lose_has_no_drop():
     table = drops(clean, attacked, labels, "abc")
     assert table["drop"].isna().tolist() == [True, False, True]
     assert drops(clean, attacked, labels, "abc", fewest=4)["drop"].isna().tolist() == [False, False, True]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_class_that_a_half_does_not_have_is_left_out_without_a_word():
+    labels, clean, attacked = halves()
+    labels[::2, 1] = 0
+    table = drops(clean, attacked, labels, "abc")
+    assert table.loc["b", ["AP", "drop"]].isna().all()
+    assert table.loc["b", ["AP elsewhere", "drop elsewhere"]].notna().all()
