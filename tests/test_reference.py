@@ -71,7 +71,7 @@ def test_the_pages_on_recordings_have_the_numbers_that_they_had(page):
 @pytest.mark.parametrize("page", [*PAGES, *RECORDED], ids=lambda page: page.slot)
 def test_tolerances_follow_from_the_spread_and_let_no_zero_pass(page):
     reference = _reference(page)
-    assert reference["settings"] == list(SETTINGS)
+    assert set(SETTINGS) <= set(reference["settings"])
     for key, entry in reference["numbers"].items():
         assert entry["tolerance"] >= SPREADS * entry["spread"] * (1 - 1e-9), key
         assert 0 < entry["tolerance"] < math.inf, key

@@ -123,11 +123,17 @@ def test_what_every_processor_computes_exactly_stays(exact):
 
 def test_the_settings_are_many_and_most_of_them_planted():
     planted = [setting for setting, extra in SETTINGS.items() if extra.get("AVLIB_ROUNDING")]
-    assert len(SETTINGS) >= 10
+    assert len(SETTINGS) >= 5
     assert len(planted) > len(SETTINGS) / 2
     assert len({extra["AVLIB_ROUNDING"] for extra in SETTINGS.values() if "AVLIB_ROUNDING" in extra}) == len(planted)
 
 
+OLD = {
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
+}
 SOUNDS = """
 import sys, torch
 from avlib.data import load
@@ -138,7 +144,7 @@ torch.save(split.batch(range(40))[0]["audio"], sys.argv[1])
 
 def test_another_instruction_set_renders_the_same_features(tmp_path, monkeypatch):
     """A sample of a wavetable that is chosen by a phase in float32 is another one with AVX-512 and without."""
-    own = {**os.environ, "AVLIB_CACHE": str(tmp_path / "there"), **SETTINGS["SSE"]}
+    own = {**os.environ, "AVLIB_CACHE": str(tmp_path / "there"), **OLD}
     subprocess.run([sys.executable, "-c", SOUNDS, tmp_path / "there.pt"], env=own, check=True)
     monkeypatch.setenv("AVLIB_CACHE", str(tmp_path / "here"))
     here = load("synthav", seed=0, clips=(40, 1, 1), classes=8).train.batch(range(40))[0]["audio"]
