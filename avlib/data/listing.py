@@ -15,6 +15,7 @@ from avlib.data.source import SPLITS, Clip, Source
 from avlib.data.split import Media
 from avlib.errors import AvlibError
 from avlib.features import RATE, paper64
+from avlib.provenance import digest
 
 LEAST = {"train": 4, "valid": 1, "eval": 2}  # clips: with fewer there is nothing to learn from, or to rank
 LOOKED = 64  # files of a split at most that are asked whether they have pictures: a set may be millions
@@ -71,7 +72,7 @@ def listed(
     for split in SPLITS:
         if not lines[split]:
             raise AvlibError(f"{path} leaves the {split} split empty: {cure}")
-    state = "\n".join(f"{line} {_stat(line.media)}" for split in SPLITS for line in lines[split])  # digested at once
+    state = digest("\n".join(f"{line} {_stat(line.media)}" for split in SPLITS for line in lines[split]))
     return Source(
         name=name,
         classes=classes,

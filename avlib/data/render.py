@@ -3,7 +3,7 @@
 import json
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
@@ -28,11 +28,11 @@ Fault = tuple[str, str]  # (clip id, reason)
 Task = tuple[str, range]  # split, and the numbers of its clips
 
 
-def render(source: Source, modality: str, folder: Path) -> list[tuple[str, Path]]:
-    """Every clip of `source` as a row of some file of `folder`; the files in the order of the clips, with their splits.
+def render(source: Source, modality: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every clip of `source` as a row of some file of `folder`: the files in the order of the clips, with their splits.
 
     What lies in `folder` already, from a run that was killed, is not made again.  The workers write the files, so that
-    nothing piles up in memory, however many clips there are.
+    nothing piles up in memory, however many clips there are; and they go on while the caller deals with a file.
     """
     tasks: list[Task] = [
         (split, range(i, min(i + CHUNK, source.sizes[split])))
@@ -41,24 +41,32 @@ def render(source: Source, modality: str, folder: Path) -> list[tuple[str, Path]
     ]
     left = [task for task in tasks if not _part(folder, task).exists()]
     light = replace(source, modules=(), faults=tuple)  # modules do not travel between processes
-    work = partial(_render, light, modality, folder)
-    total, done = (sum(len(indices) for _, indices in some) for some in (tasks, set(tasks) - set(left)))
+    made = _made(partial(_render, light, modality, folder), left)
     # `delay` keeps the bar away from what is over at once; TQDM_DISABLE=1 turns it off where nobody watches.
     about = {"desc": f"rendering {source.name} {modality}", "unit": "clip", "delay": 2, "leave": False}
-    with tqdm(total=total, initial=done, **about) as bar:
-        for number, task in enumerate(left):
-            began = time.monotonic()
-            bar.update(work(task))
-            rest = left[number + 1 :]
-            # The first task warms up; the second tells how long the rest takes on one core.
-            if number == 1 and (time.monotonic() - began) * len(rest) > WORTHWHILE and joblib.cpu_count() > 1:
-                once = {"initializer": _hold, "initargs": (work,)}  # a list of millions does not travel with each task
-                with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1, **once):
-                    every = joblib.Parallel(return_as="generator_unordered")(joblib.delayed(_held)(t) for t in rest)
-                    for clips in every:
-                        bar.update(clips)
-                break
-    return [(task[0], _part(folder, task)) for task in tasks]
+    with tqdm(total=sum(source.sizes.values()), **about) as bar:
+        ahead = set(left)
+        for task in tasks:
+            if task in ahead:
+                next(made)
+            bar.update(len(task[1]))
+            yield task[0], _part(folder, task)
+
+
+def _made(work: Callable[[Task], None], tasks: list[Task]) -> Iterator[None]:
+    """Do `tasks`, and tell of each in their order: on all cores, where that pays."""
+    for number, task in enumerate(tasks):
+        began = time.monotonic()
+        work(task)
+        took = time.monotonic() - began
+        yield
+        rest = tasks[number + 1 :]
+        # The first task warms up; the second tells how long the rest takes on one core.
+        if number == 1 and took * len(rest) > WORTHWHILE and joblib.cpu_count() > 1:
+            once = {"initializer": _hold, "initargs": (work,)}  # a list of millions does not travel with each task
+            with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1, **once):
+                yield from joblib.Parallel(return_as="generator")(joblib.delayed(_held)(task) for task in rest)
+            return
 
 
 def rows(part: Path) -> tuple[dict[str, NDArray], list[Fault]]:
@@ -78,16 +86,16 @@ def rows(part: Path) -> tuple[dict[str, NDArray], list[Fault]]:
     return columns, [tuple(fault) for fault in json.loads(str(columns.pop("faults")))]
 
 
-_work: Callable[[Task], int]  # of a worker process
+_work: Callable[[Task], None]  # of a worker process
 
 
-def _hold(work: Callable[[Task], int]) -> None:
+def _hold(work: Callable[[Task], None]) -> None:
     global _work
     _work = work
 
 
-def _held(task: Task) -> int:
-    return _work(task)
+def _held(task: Task) -> None:
+    _work(task)
 
 
 def _part(folder: Path, task: Task) -> Path:
@@ -95,8 +103,8 @@ def _part(folder: Path, task: Task) -> Path:
     return folder / f"{split}-{indices.start:09d}.npz"
 
 
-def _render(source: Source, modality: str, folder: Path, task: Task) -> int:
-    """Write the rows of `task`, and tell of how many clips they are."""
+def _render(source: Source, modality: str, folder: Path, task: Task) -> None:
+    """Write the rows of `task`."""
     split, indices = task
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the number of threads decides the last bits of a transform
@@ -119,4 +127,3 @@ def _render(source: Source, modality: str, folder: Path, task: Task) -> int:
     with atomic(_part(folder, task)) as part:
         arrays: dict[str, Any] = {name: np.asarray(values) for name, values in columns.items()}
         np.savez(part, allow_pickle=False, faults=json.dumps(faults), **arrays)
-    return len(indices)

@@ -24,6 +24,9 @@ from avlib.features import Normalizer
 from avlib.files import atomic
 from avlib.provenance import digest
 
+TOGETHER = 256  # clips at most that are held, and digested, together
+BLOCK = 32 * 2**20  # bytes of them at most
+
 
 def write(path: Path, source: Source, modality: str) -> None:
     """Render `modality` of every clip of `source` into `path`, and the list of unreadable clips beside it.
@@ -39,11 +42,9 @@ def write(path: Path, source: Source, modality: str) -> None:
         left.unlink(missing_ok=True)  # from a process that was killed: we hold the lock, so nobody writes it any more
     parts = path.with_suffix(".parts")  # what is done, should this process be killed
     ledger, counts = list(source.faults()), dict.fromkeys(SPLITS, 0)
-    with plain_errors():
-        rendered = render(source, modality, parts)
     # Without a chunk cache nothing is left to be flushed when the disk fills up, where HDF5 would crash at exit.
     with atomic(path) as part, plain_errors(), h5py.File(part, "w", rdcc_nbytes=0) as file:
-        for split, made in rendered:
+        for split, made in render(source, modality, parts):
             columns, faults = rows(made)
             ledger += faults
             if count := len(columns["row"]):
@@ -81,15 +82,19 @@ def _append(group: h5py.Group, columns: dict[str, NDArray], start: int, size: in
         if name not in group:
             kind = h5py.string_dtype() if text else values.dtype
             pixels = {"compression": "gzip", "compression_opts": 1} if kind == np.uint8 else {}  # floats hardly shrink
+            # Reading takes kilobytes for each chunk: only features, which are read clip by clip, have as many as clips.
+            together = 1 if name == "features" else min(TOGETHER, size)
             group.create_dataset(
-                name, (size, *shape), kind, chunks=(1, *shape) if shape else True, maxshape=(size, *shape),
+                name, (size, *shape), kind, chunks=(together, *shape), maxshape=(size, *shape),
                 fletcher32=not text, **pixels,
             )  # fmt: skip
         group[name][start : start + len(values)] = values.astype(object) if text else values
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[slice]:
-    return (slice(i, min(i + 256, len(dataset))) for i in range(0, len(dataset), 256))
+    """Rows that are held together: what a block takes in memory must not follow the size of a clip or of a set."""
+    rows = max(1, min(TOGETHER, BLOCK * len(dataset) // max(1, dataset.nbytes)))
+    return (slice(i, min(i + rows, len(dataset))) for i in range(0, len(dataset), rows))
 
 
 def _zscore(file: h5py.File) -> None:
@@ -108,7 +113,7 @@ def _checksum(file: h5py.File, names: list[str]) -> str:
     for split in SPLITS:
         for name in names:
             dataset = file[split][name]
-            for block in _blocks(dataset):
-                values = dataset.asstr()[block].tolist() if name in ("id", "events") else dataset[block]
-                total.update(digest(name, values).encode())
+            text = name in ("id", "events")
+            for block in _blocks(dataset):  # no name for its rows: the next one is read when they are gone
+                total.update(digest(name, dataset.asstr()[block].tolist() if text else dataset[block]).encode())
     return total.hexdigest()[:16]
