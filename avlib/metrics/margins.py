@@ -49,3 +49,24 @@ def margin_radii(
         "split": (both, (a + b) / 2),
     }
     return {name: (margin / slope).clamp_min(0) for name, (margin, slope) in slopes.items()}
+
+
+def against_rivals(heard: Tensor, seen: Tensor, reach: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where one class has to stay above several rivals: both radii of the sound, and which is foreseen to be larger.
+
+    heard, seen : margins (N, R) of the right class against each rival, by the sound and by the picture.
+    reach : what a δ of ε moves at most between the two, ε·‖a_y − a_j‖_q, (N, R).
+
+    Gives r_A = min_j m_A,j / reach_j of the ear alone, r_AV = min_j (m_A,j + m_V,j) / reach_j of the fused model, both
+    (N,) and 0 where broken, and a sign (N,): 1 where the picture is for the right class against *every* rival, so that
+    r_AV > r_A; −1 where it is against it for the rival that is nearest to the ear, so that r_AV < r_A; else 0, for then
+    either may be the larger: another rival may have come nearer than the nearest.
+
+    >>> heard, seen = torch.tensor([[2.0, 3.0]] * 3), torch.tensor([[1.0, 1.0], [-1.0, 1.0], [1.0, -2.5]])
+    >>> against_rivals(heard, seen, torch.ones(3, 2))
+    (tensor([2., 2., 2.]), tensor([3.0000, 1.0000, 0.5000]), tensor([ 1, -1,  0]))
+    """
+    by_ear, fused = ((margin / reach).clamp_min(0) for margin in (heard, heard + seen))
+    nearest = seen.gather(1, by_ear.argmin(dim=1, keepdim=True))[:, 0]
+    sign = (seen > 0).all(dim=1).long() - (nearest < 0).long()
+    return by_ear.amin(dim=1), fused.amin(dim=1), sign
