@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from avlib.metrics.margins import margin_radii
+from avlib.metrics.margins import against_rivals, margin_radii
 
 NORMS = (1, 2, math.inf)
 
@@ -50,3 +50,23 @@ def test_a_margin_that_is_lost_has_radius_0():
     radii = margin_radii(torch.tensor([-1.0, 2.0]), torch.tensor([0.5, -3.0]), 1.0, 1.0, 2)
     assert radii["audio alone"].tolist() == [0.0, 2.0]
     assert radii["audio"].tolist() == radii["split"].tolist() == [0.0, 0.0]
+
+
+def test_several_rivals_go_as_foretold_and_the_undecided_go_both_ways():
+    draw = torch.Generator().manual_seed(0)
+    heard, seen = torch.randn(2, 4000, 5, generator=draw, dtype=torch.float64)
+    by_ear, fused, sign = against_rivals(heard + 1.5, seen, torch.rand(4000, 5, generator=draw).double() + 0.5)
+    right = (by_ear > 0) & (fused > 0)
+    gap = fused - by_ear
+    assert (gap[right & (sign == 1)] > 0).all()
+    assert (gap[right & (sign == -1)] < 0).all()
+    open_ = gap[right & (sign == 0)]
+    assert (open_ > 0).any()
+    assert (open_ < 0).any()
+
+
+def test_with_one_rival_nothing_is_undecided():
+    heard, seen, radii = drawn()
+    by_ear, fused, sign = against_rivals(heard[:, None], seen[:, None], torch.full((len(heard), 1), 1.5).double())
+    torch.testing.assert_close((by_ear, fused), (radii["audio alone"], radii["audio"]))
+    assert torch.equal(sign, seen.sign().long())
