@@ -36,7 +36,7 @@ def fit_universal(
     passes: int,
     batch_size: int,
     step_size: float | Sequence[float] | None = None,
-    start: Mapping[str, Tensor] | None = None,
+    start: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]] | None = None,
     budget: Budget = "separate",
     loss: Loss = bce,
     optimizer: Optimizer | None = None,
@@ -55,9 +55,11 @@ def fit_universal(
     step_size : α in units of ε, one number or one for each pass.  Default: from 1/2 down to 0 in equal steps.
     optimizer : makes a torch optimiser of the coordinates w = δ / ε, which takes the steps in place of the steepest
         direction; its learning rate shrinks as the step sizes do, and w is projected after each step.
-    start : δ to begin from, (1, …) for each modality; 0 without.
-    part : share of the split, evenly spaced, on which the mean loss is taken before the first pass and after each;
-        the δ that is best there is returned.
+    start : δ to begin from, (1, …) for each modality that it has and 0 for the others; 0 without.  Of several, each
+        projected, the one with the largest mean loss on the `part`: the fit ends below none of them there.  So an
+        attack on two modalities that starts from the δs of each, and from both together, is never weaker than one.
+    part : share of the split, evenly spaced, on which the mean loss is taken of each start and after each pass; the
+        δ that is best there is returned.
     generator : shuffles the clips before each pass; without one their order is kept.
     fabric : gradients are summed over its processes; the result does not depend on their number.
 
@@ -119,13 +121,15 @@ def fit_universal(
         mean = clips.mean_loss(held, Perturbation(deltas(allowed, ws), bounds=bounds), loss)
         return {"pass": number, "loss": mean, **{f"ratio_{name}": r for name, r in ratios(allowed, ws).items()}}
 
-    ws = [ball.project(ball.rows(start or {})) for ball in allowed]
-    step = ascend if optimizer is None else _Optimised(optimizer, ws, sizes[0])
+    starts = [start] if start is None or isinstance(start, Mapping) else list(start)
+    runs = [[ball.project(ball.rows(given or {})) for ball in allowed] for given in starts]
     with spent("attacks"), attacking(model) as model:
         model, still = encoded_once(model, split, list(threats), batch_size)
         clips = replace(clips, model=model, split=still)
-        history = [row(0, ws)]
-        best = ws
+        rows = [row(0, ws) for ws in runs]
+        first = max(range(len(runs)), key=lambda i: rows[i]["loss"])
+        history, best, ws = [rows[first]], runs[first], runs[first]
+        step = ascend if optimizer is None else _Optimised(optimizer, ws, sizes[0])
         for number, size in enumerate(sizes, 1):
             batches, before, faults = clips.order(generator), ws, []
             for i, indices in enumerate(batches, 1):

@@ -12,7 +12,7 @@ from avlib.errors import AvlibError
 from avlib.losses import bce
 from tests.attacks import checks
 from tests.attacks.checks import MASK
-from tests.attacks.toys import NORMS, Curved, Linear, batch, coin, gen, split, truth
+from tests.attacks.toys import NORMS, Curved, F, Linear, T, batch, coin, gen, split, truth
 
 QUICK = {"passes": 3, "batch_size": 8}
 
@@ -83,6 +83,46 @@ def test_the_whole_is_at_least_its_part_from_its_delta(norm):
     part = fit_universal(Curved(), split(), {"audio": Threat(norm, 1.0, mask=MASK)}, generator=gen(), **QUICK)
     whole = fit_universal(Curved(), split(), {"audio": Threat(norm, 1.0)}, start=part.delta, generator=gen(), **QUICK)
     assert whole.history["loss"].max() >= part.history["loss"].max() - 1e-6
+
+
+BALLS = {"audio": Threat(2, 1.0), "video": Threat(2, 0.5)}
+
+
+def alone_and_together(passes, budget):
+    """A fit of each modality, and one of both from the δs of each and from the pair."""
+    how = {"passes": passes, "batch_size": 8, "generator": gen()}
+    alone = [fit_universal(Curved(), split(video=True), {name: BALLS[name]}, **how) for name in BALLS]
+    starts = [*(found.delta for found in alone), alone[0].delta | alone[1].delta]
+    return alone, starts, fit_universal(Curved(), split(video=True), BALLS, start=starts, budget=budget, **how)
+
+
+@pytest.mark.parametrize("passes", [1, 4])
+def test_both_modalities_are_never_weaker_than_each_nor_than_the_pair_of_their_deltas(passes):
+    alone, starts, both = alone_and_together(passes, "separate")
+    kept = fit_universal(Curved(), split(video=True), BALLS, start=starts[2], passes=1, batch_size=8)
+    least = max(*(found.history["loss"].max() for found in alone), kept.history["loss"][0])
+    assert both.history["loss"][0] == pytest.approx(least, rel=1e-6)  # the best of three, and no other
+    assert both.history["loss"].max() >= least
+
+
+@pytest.mark.parametrize("budget", ["separate", "joint", "split"])
+@pytest.mark.parametrize("norm", NORMS)
+def test_each_start_is_projected_onto_the_ball_of_the_budget(norm, budget):
+    threats = {"audio": Threat(norm, 1.0), "video": Threat(norm, 0.5)}
+    far = {"audio": 9 * torch.ones(1, T, F), "video": -9 * torch.ones(1, 2, 4)}
+    found = fit_universal(Curved(), split(video=True), threats, start=[far, {}], budget=budget, **QUICK)
+    assert found.history["ratio_audio"].max() <= 1 + 1e-6
+    share = 2 if budget == "split" else 1
+    for name, threat in threats.items():
+        assert float(found.delta[name].flatten().norm(p=norm)) <= threat.eps / share * (1 + 1e-5)
+
+
+def test_the_order_of_the_starts_does_not_matter():
+    _, starts, first = alone_and_together(2, "separate")
+    how = {"passes": 2, "batch_size": 8, "generator": None}
+    fits = [fit_universal(Curved(), split(video=True), BALLS, start=order, **how) for order in (starts, starts[::-1])]
+    assert torch.equal(fits[0].delta["audio"], fits[1].delta["audio"])
+    assert fits[0].history["loss"][0] == first.history["loss"][0]
 
 
 def test_bounds_hold_for_every_clip():
