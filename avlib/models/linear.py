@@ -80,7 +80,7 @@ def dual_norm(weights: Tensor, norm: float) -> Tensor:
     >>> [dual_norm(torch.tensor([3.0, -4.0]), p).item() for p in (1, 2, torch.inf)]
     [4.0, 5.0, 7.0]
     """
-    return torch.linalg.vector_norm(weights, _conjugate(norm), dim=-1)
+    return torch.linalg.vector_norm(weights, conjugate(norm), dim=-1)
 
 
 def dual_vector(weights: Tensor, norm: float) -> Tensor:
@@ -91,7 +91,7 @@ def dual_vector(weights: Tensor, norm: float) -> Tensor:
     >>> dual_vector(torch.tensor([3.0, -4.0]), 2), dual_vector(torch.tensor([3.0, -4.0]), 1)
     (tensor([ 0.6000, -0.8000]), tensor([ 0., -1.]))
     """
-    q = _conjugate(norm)
+    q = conjugate(norm)
     if q == torch.inf:
         largest = nn.functional.one_hot(weights.abs().argmax(dim=-1), weights.shape[-1])
         return largest * weights.sign()
@@ -122,8 +122,12 @@ def nearest_flip(model: LinearTagger, batch: Mapping[str, Tensor], target: int, 
     return (length[:, None] * direction).unflatten(1, model.shape)
 
 
-def _conjugate(norm: float) -> float:
-    """q of 1/p + 1/q = 1."""
+def conjugate(norm: float) -> float:
+    """q of 1/p + 1/q = 1: the norm that is dual to p = `norm`.
+
+    >>> conjugate(1), conjugate(2), conjugate(torch.inf)
+    (inf, 2.0, 1.0)
+    """
     if not norm >= 1:
         raise AvlibError(f"norm = {norm} is not one: choose 1, 2, or another number from 1 to inf")
     if norm == 1:
