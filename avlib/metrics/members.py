@@ -61,3 +61,20 @@ def flagged(features: ArrayLike, labels: ArrayLike) -> Flags:
             f"features are not finite in {int((~whole).sum())} of {len(whole)} clips: look for it upstream"
         )
     return flags
+
+
+def thinned(labels: ArrayLike, size: int, generator: np.random.Generator) -> Flags:
+    """`labels` (N, C) in which each class has `size` members, drawn at random: what is compared is then equally large.
+
+    Classes that have fewer are left without any.
+
+    >>> thinned(np.array([[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]]), 2, np.random.default_rng(0)).sum(axis=0).tolist()
+    [2, 0]
+    """
+    flags = np.asarray(labels).astype(bool)
+    kept = np.zeros_like(flags)
+    for label, column in enumerate(flags.T):
+        own = np.flatnonzero(column)
+        if len(own) >= size:
+            kept[generator.choice(own, size, replace=False), label] = True
+    return kept
