@@ -78,3 +78,16 @@ def thinned(labels: ArrayLike, size: int, generator: np.random.Generator) -> Fla
         if len(own) >= size:
             kept[generator.choice(own, size, replace=False), label] = True
     return kept
+
+
+def recognised(logits: Tensor, labels: Tensor, each: int) -> tuple[Tensor, Tensor]:
+    """The first `each` clips of every class that a tagger gives more than probability ½: (M,) clips, (M,) classes.
+
+    A clip of several classes may be there for each of them.
+
+    >>> recognised(torch.tensor([[1.0, 1.0], [2.0, -1.0], [3.0, 4.0]]), torch.ones(3, 2), each=2)
+    (tensor([0, 1, 0, 2]), tensor([0, 0, 1, 1]))
+    """
+    known = (labels > 0) & (logits > 0)
+    label, clip = (known & (known.cumsum(dim=0) <= each)).T.nonzero(as_tuple=True)
+    return clip, label

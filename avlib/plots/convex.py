@@ -6,10 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from avlib.plots.pieces import legend_above
-from avlib.plots.style import COLOURS, INK, LINES, MARKERS
+from avlib.plots.style import COLOURS, INK, MARKERS
 
 TURN = np.linspace(0, 2 * np.pi, 200)
 
@@ -34,7 +35,7 @@ def crust(
                   markersize=3, alpha=0.6)  # fmt: skip
         ordered = np.sort(distance)
         circles = {f"R_{tau:g}": ordered[int(np.ceil(tau * len(ordered) - 1e-9)) - 1] for tau in taus}
-        for (words, radius), line in zip([*circles.items(), ("R", ordered[-1])], LINES[::-1], strict=False):
+        for (words, radius), line in zip([*circles.items(), ("R", ordered[-1])], ("--", ":", "-"), strict=False):
             axis.plot(radius * np.cos(TURN), radius * np.sin(TURN), color=INK, linestyle=line, marker="", label=words)
         axis.plot([0], [0], linestyle="", marker="+", color=INK, markersize=9)
         axis.set(title=f"{name}, {len(members)} clips", aspect="equal", xticks=[], yticks=[])
@@ -54,10 +55,10 @@ def size_and_density(table: pd.DataFrame, limit: float) -> tuple[Figure, pd.Data
         axis.plot(table["n"], table[kind], linestyle="", color=colour, marker=marker, markersize=5, label=kind)
     axis.axhline(limit, color=INK, linestyle=":", linewidth=1, marker="", label=f"D = {limit:g}")
     axis.set(xlabel="clips of the class", ylabel="density ρ", xscale="log", yscale="log")
-    axis.xaxis.set_major_formatter("{x:g}")
-    axis.xaxis.set_minor_formatter("{x:g}")
-    axis.tick_params(axis="x", which="minor", labelsize="small")
-    axis.yaxis.set_major_formatter("{x:g}")
+    for way, base in ((axis.xaxis, 2), (axis.yaxis, 10)):
+        way.set_major_locator(LogLocator(base=base, numticks=8))
+        way.set_major_formatter("{x:g}")
+    axis.minorticks_off()
     legend_above(figure, axis)
     return figure, table[["n", "printed", "corrected"]].rename_axis("class").reset_index()
 
