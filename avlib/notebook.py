@@ -36,7 +36,7 @@ from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
 from avlib.metrics import Interval
 from avlib.parameters import check, variant, written
-from avlib.plots import screen, slider, style
+from avlib.plots import marks, screen, slider, style
 from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
 
 Value = TypeVar("Value")
@@ -222,6 +222,12 @@ class Run:
         """Show one clip under an attack of several strengths, and a control between them: see `avlib.plots.slider`."""
         sounds = self._sounds(key, {state.name: state.heard for state in states}, rate)
         display(HTML(slider.html(states, sounds, classes, labels, f"{self.notebook}-{key}")))
+
+    @spent("drawing")
+    def pointed(self, key: str, shown: Sequence[marks.Mark], rate: int, axes: tuple[str, str], words: str) -> None:
+        """Show classes in a picture that tells and plays the one pointed at: see `avlib.plots.marks`."""
+        sounds = self._sounds(key, {mark.name: mark.heard for mark in shown}, rate)
+        display(HTML(marks.html(shown, sounds, axes, words, f"{self.notebook}-{key}")))
 
     def _sounds(self, key: str, clips: Mapping[str, Tensor], rate: int) -> list[str]:
         """Write waveforms beside the page, all with one gain, and give the addresses that the page knows them by."""

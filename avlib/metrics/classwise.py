@@ -46,7 +46,8 @@ def drops(
 
         drop_c = 1 − (AP′_c − π_c) / (AP_c − π_c)
 
-    Columns: AP (clean) and drop, of the clips of even number; "AP elsewhere" and "drop elsewhere", of the others.  What
+    Columns: AP (clean), drop and plain drop, 1 − AP′_c / AP_c, of the clips of even number; "AP elsewhere" and
+    "drop elsewhere", of the others.  What
     is related to the drop is taken from the other half, so that the luck of the clips does not show in both.  Scores
     are (N, C), or (S, N, C) for S trainings, over which the APs are averaged.  There is no drop (NaN) of a class with
     fewer than `fewest` positives in the half, or whose clean AP is not more than `least` above chance.
@@ -54,7 +55,7 @@ def drops(
     >>> import torch
     >>> labels = torch.tensor([[1.0], [1.0], [0], [0]] * 10)
     >>> drops(labels, -labels, labels, ["bell"]).round(1).iloc[0].to_dict()
-    {'AP': 1.0, 'drop': 1.2, 'AP elsewhere': 1.0, 'drop elsewhere': 1.2}
+    {'AP': 1.0, 'drop': 1.2, 'plain drop': 0.5, 'AP elsewhere': 1.0, 'drop elsewhere': 1.2}
     """
     columns = {}
     for start, half in enumerate(("", " elsewhere")):
@@ -65,6 +66,8 @@ def drops(
         usable = (counts >= fewest) & (before - odds > least)
         columns[f"AP{half}"] = before
         columns[f"drop{half}"] = np.where(usable, 1 - (after - odds) / np.where(usable, before - odds, 1), np.nan)
+        if not start:
+            columns["plain drop"] = np.where(usable, 1 - after / np.where(usable, before, 1), np.nan)
     return pd.DataFrame(columns, index=list(classes))
 
 

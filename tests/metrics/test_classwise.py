@@ -47,6 +47,8 @@ def test_a_drop_is_the_share_above_chance_that_is_lost_on_a_half_by_itself():
         )
         assert table.loc["b", f"AP{half}"] == pytest.approx(before)
         assert table.loc["b", f"drop{half}"] == pytest.approx((before - after) / (before - odds))
+        if not half:
+            assert table.loc["b", "plain drop"] == pytest.approx((before - after) / before)
     other = drops(
         clean[:, ::-1], attacked[:, ::-1], labels[::-1], ["a", "b", "c"]
     )  # 400 clips: the halves change places
