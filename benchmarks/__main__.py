@@ -24,6 +24,13 @@ def scores() -> list[Row]:
     return [Row(what, "scikit-learn loop", seconds["loop"], seconds["avlib"], gain, "≥ 5")]
 
 
+def class_measures() -> list[Row]:
+    """Density and convexity of all classes at AudioSet's size."""
+    from benchmarks import class_measures
+
+    return class_measures.rows()
+
+
 def steps() -> list[Row]:
     """PGD against its own gradients."""
     from benchmarks import pgd_step
@@ -78,7 +85,7 @@ def main() -> None:
     """Print the table row by row, as results come in."""
     before, left_out = load(), []
     print(HEAD, flush=True)
-    parts: tuple[Callable[[], list[Row]], ...] = (scores, steps, fusion, training, media, peers)
+    parts: tuple[Callable[[], list[Row]], ...] = (scores, class_measures, steps, fusion, training, media, peers)
     for part in parts:
         try:
             for row in part():
