@@ -1,6 +1,6 @@
 import numpy as np
 
-from avlib.metrics.moved import moved
+from avlib.metrics import moved
 
 
 def test_what_moves_all_classes_alike_cancels():
