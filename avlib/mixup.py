@@ -50,10 +50,16 @@ class MixUp:
         clips = len(labels.hard)
         if clips < 2:
             return batch, labels
-        partner = (torch.arange(clips) + torch.randint(1, clips, (clips,), generator=generator)) % clips
-        weight = self._weights(clips, generator)
+        partner, has_one = self._partners(labels.hard.cpu(), generator)
+        weight = torch.where(has_one, self._weights(clips, generator), 1.0)
         mixed = {name: blend(x, weight, partner) for name, x in batch.items()}
         return mixed, labels._replace(soft=blend(labels.soft, weight, partner))
+
+    def _partners(self, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The partner of each clip, (N,), and whether there is one: any other clip."""
+        clips = len(labels)
+        step = torch.randint(1, clips, (clips,), generator=generator)
+        return (torch.arange(clips) + step) % clips, torch.ones(clips, dtype=torch.bool)
 
     def _weights(self, clips: int, generator: torch.Generator) -> Tensor:
         """λ of each clip, (N,); 1 for a clip that is left alone."""
@@ -62,6 +68,41 @@ class MixUp:
         source = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
         drawn = torch.from_numpy(source.beta(self.beta, self.beta, clips)).float()
         return torch.where(chosen, drawn, 1.0)
+
+
+@dataclass(frozen=True)
+class ClassMixUp(MixUp):
+    """`MixUp` of clips of some `classes` alone, each with a clip of another of these classes: P2, equation 9.
+
+    A clip i that carries one of the classes is mixed, with the chance `share`, with a clip j of its batch that carries
+    one that i does not carry; where the batch has none it stays as it is, and so do clips of other classes.  Which
+    classes is for `avlib.selection` to say, or for chance.  P2 draws λ from [0, 1]: `beta` = 1.
+
+    Raises
+    ------
+    AvlibError
+        For fewer than two classes, which make no pair.
+
+    >>> batch, labels = {"audio": torch.tensor([[0.0], [1.0], [5.0]])}, torch.eye(3)
+    >>> mix, generator = ClassMixUp(share=1.0, beta=1.0, classes=(0, 1)), torch.Generator().manual_seed(0)
+    >>> batch, labels = mix(nn.Identity(), batch, Labels(labels, labels), generator)
+    >>> torch.allclose(batch["audio"][:2, 0], labels.soft[:2, 1]), float(batch["audio"][2, 0])
+    (True, 5.0)
+    """
+
+    classes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.classes)) < 2:
+            raise AvlibError(f"ClassMixUp: classes={self.classes} make no pair; at least two are needed")
+
+    def _partners(self, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        chosen = labels[:, list(self.classes)] > 0.5  # (N, k)
+        other = (chosen.unsqueeze(0) & ~chosen.unsqueeze(1)).any(dim=2)  # j carries one that i does not
+        allowed = other & chosen.any(dim=1, keepdim=True)
+        drawn = torch.rand(allowed.shape, generator=generator)
+        return torch.where(allowed, drawn, -1.0).argmax(dim=1), allowed.any(dim=1)
 
 
 def blend(x: Tensor, weight: Tensor, partner: Tensor) -> Tensor:

@@ -31,6 +31,8 @@ class Profile:
         linear : clips at most that the linear tagger on spectrograms is fitted to
     Statistics
         replicates : draws of a bootstrap; seeds : trainings that are compared
+    Pictures
+        umap : whether UMAP, which takes long to import, is drawn beside t-SNE
     """
 
     name: str
@@ -63,6 +65,7 @@ class Profile:
     linear: int = 1500
     replicates: int = 1000
     seeds: int = 3
+    umap: bool = True
 
 
 _TABLE = (
@@ -88,6 +91,7 @@ _TABLE = (
         released=(32, 16),
         replicates=300,
         seeds=1,
+        umap=False,
     ),
     # The default book: minutes on two cores.
     Profile(

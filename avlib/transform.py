@@ -1,6 +1,7 @@
 """What a recipe does to a batch of training clips before the loss: one protocol for masks, mix-up and adversaries."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -31,11 +32,24 @@ class Step(Protocol):
     ) -> tuple[Batch, Labels]: ...
 
 
+@runtime_checkable
+class Stateful(Protocol):
+    """A `Step` that changes from batch to batch, and can be put back to where it was, so that a run can be resumed.
+
+    Its state has the same names and shapes from `prepare` on, and lies in every checkpoint beside the weights.
+    """
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None: ...
+
+
 class Transform(Protocol):
     """A frozen dataclass of plain values that a `Recipe` can name.
 
     `prepare` is called once, before the first step and again when a run is resumed, so its result must follow from the
-    training split alone.  A transform that needs to know nothing of the split is its own step, and returns itself.
+    training split alone; what a step learns on the way it keeps as `Stateful`.  A transform that needs to know nothing
+    of the split is its own step, and returns itself.
     """
 
     def prepare(self, train: Split) -> Step: ...

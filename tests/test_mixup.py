@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avlib.errors import AvlibError
-from avlib.mixup import MixUp
+from avlib.mixup import ClassMixUp, MixUp
 from avlib.transform import Labels
 
 NOTHING = torch.nn.Identity()
@@ -92,3 +92,41 @@ def test_one_clip_has_no_partner():
 def test_wrong_values_are_named(wrong, said):
     with pytest.raises(AvlibError, match=f"^MixUp: {said} is not allowed; it "):
         MixUp(**wrong)
+
+
+def by_class(clips, classes, chosen, seed=0, share=1.0):
+    """Weights, partners, labels and what came out, for clips that are unit vectors, of random labels."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = (torch.rand(clips, classes, generator=draw) < 0.4).float()
+    batch, mixed = ClassMixUp(share=share, beta=1.0, classes=chosen)(
+        NOTHING, {"audio": torch.eye(clips)}, Labels(labels, labels), draw
+    )
+    weight = batch["audio"].diagonal()
+    return weight, (batch["audio"] - torch.diag(weight)).argmax(dim=1), labels, batch["audio"], mixed
+
+
+@given(st.integers(2, 16), st.integers(0, 99), st.sampled_from([(0, 1), (2, 4), (0, 1, 3)]))
+def test_chosen_classes_are_mixed_with_another_of_them_and_no_other_clip_is_touched(clips, seed, chosen):
+    weight, partner, labels, _, mixed = by_class(clips, 5, chosen, seed)
+    own = [{c for c in chosen if row[c]} for row in labels]
+    for i in range(clips):
+        possible = [j for j in range(clips) if own[i] and own[j] - own[i]]
+        assert (weight[i] == 1) == (not possible)
+        assert weight[i] == 1 or int(partner[i]) in possible
+        expected = weight[i] * labels[i] + (1 - weight[i]) * labels[partner[i]]
+        torch.testing.assert_close(mixed.soft[i], expected)
+        assert torch.equal(mixed.hard[i], labels[i])
+
+
+def test_partners_of_a_chosen_class_are_equally_likely():
+    labels = torch.tensor([[1.0, 0], [0, 1], [0, 1], [0, 1], [1, 1]])
+    mix, draw, counts = ClassMixUp(share=1.0, classes=(0, 1)), torch.Generator().manual_seed(0), torch.zeros(5)
+    for _ in range(400):
+        counts[mix._partners(labels, draw)[0][0]] += 1
+    assert counts[0] == 0
+    assert ((counts[1:] - 100).abs() < 4 * (400 * 0.25 * 0.75) ** 0.5).all()
+
+
+def test_one_class_makes_no_pair():
+    with pytest.raises(AvlibError, match="at least two are needed"):
+        ClassMixUp(classes=(3, 3))

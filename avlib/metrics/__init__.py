@@ -4,6 +4,7 @@ from avlib.metrics.apart import apart, contrast, spread
 from avlib.metrics.bootstrap import Interval, bootstrap, bootstrap_each, interval, paired, paired_each, paired_ratio
 from avlib.metrics.chance import chance_ap, chance_map, floor_ap, floor_map
 from avlib.metrics.clipwise import lwlrap, top_label_lost
+from avlib.metrics.moved import moved
 from avlib.metrics.positives import Positives
 from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, fates, shift_share
 from avlib.metrics.summary import logit_slope, summary
@@ -31,6 +32,7 @@ __all__ = [
     "logit_slope",
     "lwlrap",
     "max_ap_given_auc",
+    "moved",
     "paired",
     "paired_each",
     "paired_ratio",

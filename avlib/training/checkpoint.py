@@ -1,7 +1,7 @@
 """Tensors and facts in one safetensors file: it holds no code, and a damaged one is known by its digest."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from avlib.files import atomic
 from avlib.provenance import digest
+from avlib.transform import Stateful, Step
 
 
 class Damaged(Exception):
@@ -56,33 +57,62 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     Damaged
         When the tensors are not those of this model.
     """
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    if wanted != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise Damaged(f"checkpoint has other weights than this model, of {len(wanted)} tensors, needs")
+    if _shapes(model.state_dict()) != _shapes(tensors):
+        raise Damaged(f"checkpoint has other weights than this model, of {len(model.state_dict())} tensors, needs")
     model.load_state_dict(tensors)
 
 
-def pack(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Everything that another epoch changes, by name: ``model/…`` and ``optimizer/<parameter number>/…``."""
+def pack(model: nn.Module, optimizer: torch.optim.Optimizer, steps: Sequence[Step] = ()) -> dict[str, Tensor]:
+    """Everything that another epoch changes, by name: ``model/…``, ``optimizer/<parameter number>/…`` and, of each step
+    of a transform that has a state, ``step/<number>/…``."""
     state = optimizer.state_dict()["state"]
     moments = {f"optimizer/{i}/{name}": tensor for i, entry in state.items() for name, tensor in entry.items()}
-    return {f"model/{name}": tensor for name, tensor in model.state_dict().items()} | moments
+    kept = {f"step/{i}/{name}": tensor for i, step in _stateful(steps) for name, tensor in step.state_dict().items()}
+    return {f"model/{name}": tensor for name, tensor in model.state_dict().items()} | moments | kept
 
 
-def unpack(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put back what `pack` took."""
-    state: dict[int, dict[str, Tensor]] = {}
+def unpack(
+    tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer, steps: Sequence[Step] = ()
+) -> None:
+    """Put back what `pack` took.
+
+    Raises
+    ------
+    Damaged
+        When the tensors are not those of this model and of these steps; then nothing was put back.
+    """
+    moments: dict[str, dict[str, Tensor]] = {}
+    states: dict[str, dict[str, Tensor]] = {str(i): {} for i, _ in _stateful(steps)}
     weights = {}
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for path, tensor in tensors.items():
         kind, name = path.split("/", 1)
         if kind == "model":
             weights[name] = tensor
         else:
-            number, name = name.split("/")
-            # Laid out in memory as the parameter is: otherwise Adam rounds differently than without a stop.
-            like = parameters[int(number)]
-            moment = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-            state.setdefault(int(number), {})[name] = moment
+            number, name = name.split("/", 1)
+            (moments if kind == "optimizer" else states).setdefault(number, {})[name] = tensor
+    needed = {str(i): _shapes(step.state_dict()) for i, step in _stateful(steps)}
+    if needed != {number: _shapes(state) for number, state in states.items()}:
+        raise Damaged("checkpoint has other states of transforms than this recipe needs")
     fill(model, weights)
+    for i, step in _stateful(steps):
+        step.load_state_dict(states[str(i)])
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state = {
+        int(number): {name: _laid_out(tensor, parameters[int(number)]) for name, tensor in entry.items()}
+        for number, entry in moments.items()
+    }
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out(moment: Tensor, parameter: Tensor) -> Tensor:
+    """A moment, in memory as its parameter is: otherwise Adam rounds differently than without a stop."""
+    return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
+
+
+def _stateful(steps: Sequence[Step]) -> list[tuple[int, Stateful]]:
+    return [(i, step) for i, step in enumerate(steps) if isinstance(step, Stateful)]
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}

@@ -13,17 +13,26 @@ from avlib.training.cache import trained
 from avlib.training.loop import default_fabric, seeded
 from avlib.training.objective import PLAIN, Objective
 from avlib.training.recipe import Recipe
+from avlib.transform import Transform
 
 
 def fused(
-    tap: str, data: AVData, profile: str, ear: CSN, eye: VideoTagger, seed: int = 0, objective: Objective = PLAIN
+    tap: str,
+    data: AVData,
+    profile: str,
+    ear: CSN,
+    eye: VideoTagger,
+    seed: int = 0,
+    objective: Objective = PLAIN,
+    transforms: tuple[Transform, ...] = (),
 ) -> Fusion:
     """The fusion model `tap` on sound and window features, from the cache or trained now.
 
     Where the profile says how many passes `tuning` takes, it begins as `ear` and `eye` ended (`Fusion.begin`) and is
-    tuned for so many, at a quarter of the rate; else it is trained from scratch by the profile's recipe.
+    tuned for so many, at a quarter of the rate; else it is trained from scratch by the profile's recipe.  `transforms`
+    are done to its clips in either case.
     """
-    size, recipe = profiles.of(profile), replace(Recipe.preset(profile), objective=objective)
+    size, recipe = profiles.of(profile), replace(Recipe.preset(profile), objective=objective, transforms=transforms)
     features = data.train.batch([0])[0]["video"].shape[2]
     factory: Callable[[], Fusion] = sized(tap, profile, len(data.classes), features=features)  # type: ignore[assignment]
     if size.tuning is None:

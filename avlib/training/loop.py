@@ -79,8 +79,8 @@ def train(
         objective = recipe.objective.of(model, data.train.labels.shape[1])
     adam = torch.optim.Adam(objective.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     wrapped, optimizer = fabric.setup(objective, adam)
-    rows = _resume(checkpoint, objective, adam)
     steps = [transform.prepare(data.train) for transform in recipe.transforms]
+    rows = _resume(checkpoint, objective, adam, steps)
     epochs, per_epoch, total = recipe.lengths(len(data.train))
     bar = tqdm(total=epochs, initial=len(rows), desc=f"training {type(model).__name__}", unit="epoch", leave=False)
     with bar:
@@ -96,7 +96,7 @@ def train(
             rows.append({"epoch": epoch + 1, "train_loss": loss, **_validate(model, data.valid)})
             rows[-1]["seconds"] = time.perf_counter() - start
             if checkpoint is not None and fabric.is_global_zero:
-                write(checkpoint, pack(objective, adam), {"history": rows})
+                write(checkpoint, pack(objective, adam, steps), {"history": rows})
             bar.set_postfix(loss=f"{loss:.3f}", mAP=f"{rows[-1]['valid_mAP']:.3f}", refresh=False)
             bar.update()
     model.eval()
@@ -149,12 +149,14 @@ def _validate(model: nn.Module, split: Split) -> dict[str, float]:
     return {"valid_loss": bce(logits, split.labels).mean().item(), "valid_mAP": tagging(logits, split.labels).mAP}
 
 
-def _resume(checkpoint: Path | None, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+def _resume(
+    checkpoint: Path | None, model: nn.Module, optimizer: torch.optim.Optimizer, steps: Sequence[Step]
+) -> list[dict[str, Any]]:
     if checkpoint is None or not checkpoint.exists():
         return []
     try:
         tensors, facts, _ = read(checkpoint)
-        unpack(tensors, model, optimizer)
+        unpack(tensors, model, optimizer, steps)
     except Damaged as error:
         log.warning("%s: training starts again", error)
         checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,126 @@
+"""Adversarial training: a recipe's clips as an attacker would leave them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from avlib.attacks.ascent import ascend, deltas
+from avlib.attacks.ball import balls
+from avlib.attacks.perturbation import add, bounds_of, limits
+from avlib.attacks.pgd import pgd
+from avlib.attacks.threat import Threat
+from avlib.data.split import Batch, Split
+from avlib.errors import AvlibError
+from avlib.transform import Labels
+
+Threats = tuple[tuple[str, Threat], ...]
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """Each clip at the end of a sample-wise attack on the weights as they are: min_θ E max_δ L(f_θ(x + δ), y).
+
+    From a random point of the ball, `steps` steps of `step_size` · ε along the steepest direction of the norm, each
+    projected; the worst point on the way is what the model is trained on.  One step of 1.25 ε is the fast adversarial
+    training of Wong, Rice & Kolter (2020, algorithm 3), which they state for ℓ∞; several are that of Madry et al.
+    (2018).  The attack sees the model in eval mode, as every attack of this library does.
+
+    threats : (modality, `Threat`) of each modality that is attacked.
+
+    Raises
+    ------
+    AvlibError
+        Without a threat or a step, or for a step size that is not positive.
+
+    >>> from avlib.transform import Labels
+    >>> class Sum(nn.Module):
+    ...     def forward(self, batch):
+    ...         return batch["audio"].sum(dim=1, keepdim=True)
+    >>> y, generator = torch.ones(1, 1), torch.Generator().manual_seed(0)
+    >>> worst = Adversary((("audio", Threat(torch.inf, 0.1)),))
+    >>> worst(Sum(), {"audio": torch.zeros(1, 3)}, Labels(y, y), generator)[0]["audio"]
+    tensor([[-0.1000, -0.1000, -0.1000]])
+    """
+
+    threats: Threats
+    steps: int = 1
+    step_size: float = 1.25
+
+    def __post_init__(self) -> None:
+        if not self.threats or self.steps < 1 or not self.step_size > 0:
+            raise AvlibError(f"Adversary: {len(self.threats)} threats, steps={self.steps}, step_size={self.step_size}: "
+                             "needed are one threat, one step and a positive size at least")  # fmt: skip
+
+    def prepare(self, train: Split) -> "Adversary":
+        return self
+
+    def __call__(
+        self, model: nn.Module, batch: Batch, labels: Labels, generator: torch.Generator
+    ) -> tuple[Batch, Labels]:
+        threats = dict(self.threats)
+        allowed = balls(threats, batch)
+        seeds = torch.randint(2**62, (len(labels.hard), len(allowed)), generator=generator)
+        start = deltas(allowed, [ball.draw(seeds[:, b]) for b, ball in enumerate(allowed)])
+        found = pgd(model, batch, labels.soft, threats, steps=self.steps, step_size=self.step_size, start=start)
+        return found.batch, labels
+
+
+@dataclass(frozen=True)
+class UniversalAdversary:
+    """One δ for all clips, which climbs while the weights descend: min_θ max_δ E L(f_θ(x + δ), y).
+
+    Shafahi et al. (2020), algorithm 2: one backward pass gives the gradient of the loss with respect to the weights
+    and with respect to δ.  So δ takes its step, `step_size` · ε along the steepest direction and projected, before the
+    next batch, and costs no pass of its own.  It begins at 0, and goes on from batch to batch and epoch to epoch.
+
+    Raises
+    ------
+    AvlibError
+        Without a threat, or for a step size that is not positive.
+    """
+
+    threats: Threats
+    step_size: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not self.threats or not self.step_size > 0:
+            raise AvlibError(f"UniversalAdversary: {len(self.threats)} threats, step_size={self.step_size}: "
+                             "needed are one threat and a positive size at least")  # fmt: skip
+
+    def prepare(self, train: Split) -> "_Shared":
+        return _Shared(dict(self.threats), self.step_size, train.batch([0])[0])
+
+
+class _Shared:
+    """The δ of one training, and the gradient that the last backward pass has left in it: a `Stateful` step."""
+
+    def __init__(self, threats: Mapping[str, Threat], step_size: float, clip: Batch) -> None:
+        self.bounds, self.step_size = bounds_of(threats), step_size
+        self.allowed = balls(threats, clip, box=False)
+        self.ws = [torch.zeros_like(ball.unit) for ball in self.allowed]
+
+    def __call__(
+        self, model: nn.Module, batch: Batch, labels: Labels, generator: torch.Generator
+    ) -> tuple[Batch, Labels]:
+        self._ascend()
+        self.ws = [w.requires_grad_() for w in self.ws]
+        return {**batch, **add(batch, deltas(self.allowed, self.ws), limits(batch, self.bounds))}, labels
+
+    def _ascend(self) -> None:
+        gradients = [w.grad for w in self.ws if w.grad is not None]
+        self.ws = [w.detach() for w in self.ws]
+        if len(gradients) == len(self.ws):
+            # Under several processes each has met a share of the batch; δ is one for all.
+            if torch.distributed.is_available() and torch.distributed.is_initialized():
+                for gradient in gradients:
+                    torch.distributed.all_reduce(gradient)
+            self.ws = ascend(self.allowed, self.ws, gradients, self.step_size, progress=0.5)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        self._ascend()  # what the last batch of an epoch asks for is not lost
+        return {str(i): w for i, w in enumerate(self.ws)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        self.ws = [state[str(i)].to(ball.unit) for i, ball in enumerate(self.allowed)]
