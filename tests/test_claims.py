@@ -84,7 +84,11 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P1.26": 0.05,  # nor here
         "P1.27": 0,  # rows that contradict themselves
         "P1.28": 1,  # ‖δ‖/ε of what was projected
+        "P2.3": quote("P2", 2, "Mid Fusion", "accuracy", attack="A")
+        - quote("P2", 2, "Mid Fusion", "accuracy", attack="V"),
         "P2.18": 0,
+        "P2.31": 0.05,  # classes are not moved back in print
+        "P2.32": 0.05,  # nor are modalities exchanged
     }
     assert {claim.id for claim in RULED} == predicted.keys()
     for claim in RULED:
