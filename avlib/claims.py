@@ -24,7 +24,7 @@ Scope = Literal["theorem", "by construction", "mechanism", "real data"]
 Outcome = Literal["holds", "does not hold", "no difference beyond the margin", "cannot be decided here"]
 UNDECIDED: Outcome = "cannot be decided here"
 FACTS = CHECKOUT / "data"
-GENERATED = ("synthav",)  # data sets that are made from formulas
+GENERATED = ("synthav", "avkinetics")  # data sets that are made from formulas
 
 
 class _Fact(BaseModel):

@@ -49,7 +49,8 @@ class Parameters(BaseModel):
         Literal["smoke", "laptop", "full", "paper"], Field(description="size of data, models and attacks")
     ] = "smoke"
     dataset: Annotated[
-        Literal["synthav", "avdigits", "audioset", "kinetics_sounds", "folder"], Field(description="which data set")
+        Literal["synthav", "avkinetics", "avdigits", "audioset", "kinetics_sounds", "folder"],
+        Field(description="which data set"),
     ] = "synthav"
     seed: Annotated[Whole, Field(ge=0, lt=2**31, description="seed of the data, the weights and the attacks")] = 0
     seeds: Annotated[

@@ -20,7 +20,8 @@ class Profile:
         downloaded : whether its encoder is R(2+1)D with weights from a file instead
     Data sets
         classes, clips, events, seconds : of `synthav`, events as (fewest, most) in a clip;
-        digits : clips of `avdigits`; dials : clips of each small data set on which one dial is turned
+        actions, films : classes and clips of `avkinetics`; digits : clips of `avdigits`;
+        dials : clips of each small data set on which one dial is turned
     Recipe
         epochs, batch_size, lr, warmup, steps : see `avlib.training.Recipe`
         tuning : epochs of a fusion model that begins as its trained branches; None trains it from scratch
@@ -39,8 +40,10 @@ class Profile:
     width: int
     clips: Clips
     digits: Clips
+    films: Clips
     dials: Clips = (100, 1, 200)
     classes: int = 32
+    actions: int = 34
     events: tuple[int, int] = (1, 3)
     seconds: float = 2.5
     stem: int = 16
@@ -75,8 +78,10 @@ _TABLE = (
         width=128,
         clips=(480, 60, 160),
         digits=(720, 60, 160),
+        films=(720, 96, 180),
         dials=(30, 1, 60),
         classes=8,
+        actions=8,
         events=(1, 2),
         views=(800, 80, 1),
         kinds=16,
@@ -99,6 +104,7 @@ _TABLE = (
         width=128,
         clips=(5000, 300, 900),
         digits=(3000, 300, 900),
+        films=(3000, 340, 900),
         epochs=6,
         batch_size=16,
         lr=2e-3,
@@ -112,6 +118,7 @@ _TABLE = (
         width=128,
         clips=(6000, 600, 1800),
         digits=(3000, 600, 1800),
+        films=(3000, 600, 1800),
         epochs=6,
         batch_size=16,
         lr=2e-3,
@@ -124,6 +131,7 @@ _TABLE = (
         downloaded=True,
         clips=(20_000, 1000, 2000),
         digits=(6000, 600, 1800),
+        films=(20_000, 1000, 2000),
         seconds=10.0,
         stem=64,
         depth=50,

@@ -10,6 +10,7 @@ from avlib.clock import KINDS
 from book.fresh import Facts
 from book.numbers import HEADLINES, Known, number
 from book.places import Page, Places
+from book.plan import declared
 from book.reading import minutes
 
 NOTHING: Mapping[str, Any] = {"values": {}}
@@ -65,15 +66,17 @@ def expected(pages: Sequence[Page], known: Known, places: Places) -> str:
     for page in pages:
         name = page.document.removeprefix("notebooks/")
         for key, words in HEADLINES.get(name, {}).items():
-            records = (_evidence(page.notebook, places), known.get(name, NOTHING))
+            records = (_evidence(page, places), known.get(name, NOTHING))
             record = next((one for one in records if key in one["values"]), None)
             found = {name: record} if record else {}
             rows.append([name.partition("_")[0], words, f"{number(found, name, key):.3f}", _source(record)])
     return table(["chapter", "number", "expected", "from"], rows, ":---|:---|---:|:---")
 
 
-def _evidence(notebook: str, places: Places) -> Mapping[str, Any]:
-    path = places.root / "data" / "reference" / "full" / f"{notebook}@synthav.json"
+def _evidence(page: Page, places: Places) -> Mapping[str, Any]:
+    """What is kept of the notebook of `page` on the data set that it takes by default."""
+    dataset = declared(places.source(page)).get("dataset", "synthav")
+    path = places.root / "data" / "reference" / "full" / f"{page.notebook}@{dataset}.json"
     return json.loads(path.read_text()) if path.exists() else NOTHING
 
 

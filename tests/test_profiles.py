@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from avlib import profiles, provenance
-from avlib.data import load, store, synthav
+from avlib.data import avkinetics, load, store, synthav
 from avlib.data.source import SPLITS
 from avlib.errors import AvlibError
 from avlib.models import sized
@@ -25,9 +25,19 @@ def test_profiles_grow_from_smoke_to_paper():
     each = [profiles.of(name) for name in profiles.NAMES]
     assert [size.name for size in each] == list(profiles.NAMES)
     for smaller, larger in itertools.pairwise(each):
-        for field in ("width", "classes", "seconds", "depth", "batch_size", "victims", "fitting", "replicates"):
+        for field in (
+            "width",
+            "classes",
+            "actions",
+            "seconds",
+            "depth",
+            "batch_size",
+            "victims",
+            "fitting",
+            "replicates",
+        ):
             assert getattr(smaller, field) <= getattr(larger, field), field
-        for field in ("clips", "digits", "dials", "released"):
+        for field in ("clips", "digits", "films", "dials", "released"):
             assert all(a <= b for a, b in zip(getattr(smaller, field), getattr(larger, field), strict=True)), field
 
 
@@ -35,7 +45,7 @@ def test_profiles_grow_from_smoke_to_paper():
 def test_every_profile_can_be_run(name):
     """What is asked for is there: a universal fit has its clips, an attack its victims, the evidence its seeds."""
     size = profiles.of(name)
-    for train, _, evaluation in (size.clips, size.digits):
+    for train, _, evaluation in (size.clips, size.digits, size.films):
         assert max(size.fitting, size.released[0]) < train
         assert max(size.victims, size.released[0], 2 * size.fitting) <= evaluation  # two disjoint sets to fit on
     assert (size.seeds >= 3) == (name in ("full", "paper"))
@@ -53,8 +63,8 @@ def test_an_unknown_profile_is_refused_by_all_that_take_one(ask):
 
 def test_all_that_have_a_size_take_it_from_the_profile(monkeypatch):
     odd = profiles.Profile(
-        "smoke", width=96, clips=(5, 3, 4), digits=(1, 1, 1), classes=7, events=(2, 2), seconds=3.0, dropout=0.3,
-        stem=8, depth=50, eye=24, epochs=2, batch_size=3, lr=0.5, warmup=0.25, steps=9,
+        "smoke", width=96, clips=(5, 3, 4), digits=(1, 1, 1), films=(6, 2, 5), classes=7, actions=9, events=(2, 2),
+        seconds=3.0, dropout=0.3, stem=8, depth=50, eye=24, epochs=2, batch_size=3, lr=0.5, warmup=0.25, steps=9,
     )  # fmt: skip
     monkeypatch.setattr(profiles, "of", {"smoke": odd}.__getitem__)
     assert Recipe.preset("smoke") == Recipe(epochs=2, batch_size=3, lr=0.5, warmup=0.25, steps=9)
@@ -66,6 +76,8 @@ def test_all_that_have_a_size_take_it_from_the_profile(monkeypatch):
     source = synthav.source("smoke")
     assert source.sizes == dict(zip(SPLITS, (5, 3, 4), strict=True))
     assert (len(source.classes), source.key["seconds"], source.key["events"]) == (7, 3.0, (2, 2))
+    acted = avkinetics.source("smoke")
+    assert (len(acted.classes), *acted.sizes.values()) == (9, 6, 2, 5)
     assert synthav.source("smoke", seconds=2.0).key["seconds"] == 2.0
 
 

@@ -29,8 +29,8 @@ from book.tolerance import (
 PLACES = Places()
 PENDING = {"06@avdigits", "07@avdigits"}  # pages that have come lately and have not been measured yet
 MEASURED = [page for page in plan("smoke") if f"{page.notebook[:2]}@{page.variant}" not in PENDING]
-PAGES = [page for page in MEASURED if page.variant == "synthav"]  # those that nbval executes: the defaults
-RECORDED = [page for page in MEASURED if page.variant in SETS[1:]]  # those that only make book executes
+PAGES = [page for page in MEASURED if page.slot == page.notebook]  # those that nbval executes: the defaults
+RECORDED = [page for page in MEASURED if page not in PAGES and page.variant in SETS]  # only make book executes these
 
 
 def _results(page: Page) -> dict:

@@ -12,7 +12,7 @@ from avlib.data.store import Source, source_key, stored
 from avlib.errors import AvlibError
 from avlib.provenance import use
 
-SETS = ("synthav", "avdigits", "audioset", "kinetics_sounds", "folder")
+SETS = ("synthav", "avkinetics", "avdigits", "audioset", "kinetics_sounds", "folder")
 
 
 def load(
@@ -22,14 +22,16 @@ def load(
 
     Parameters
     ----------
-    name : ``"synthav"`` (generated), ``"avdigits"`` (real spoken and written digits), ``"audioset"`` and
-        ``"kinetics_sounds"`` (their lists over media that you have), or ``"folder"`` (your own media)
+    name : ``"synthav"`` (generated), ``"avkinetics"`` (generated, one label a clip, better seen than heard),
+        ``"avdigits"`` (real spoken and written digits), ``"audioset"`` and ``"kinetics_sounds"`` (their lists over
+        media that you have), or ``"folder"`` (your own media)
     profile : chooses the number of clips, see `avlib.profiles`
     seed : what is drawn; a set that draws nothing ignores it
     modalities : ``"audio"``, ``"video"`` or both; only these are rendered
     knobs : settings of that data set, each overriding the profile; see `source` of its module, in short
 
         - audioset: ``lists``, ``media`` (folders); ``unbalanced=False``; ``classes`` and the rest as for folder
+        - avkinetics: see `avlib.data.avkinetics.source`
         - avdigits: ``digits=(1, 3)`` fewest and most digits in a clip; ``clips=(train, valid, eval)``
         - folder: ``manifest=path`` of the CSV table (default ``$AVLIB_DATA/folder/manifest.csv``);
           ``classes=(…)``; ``seconds=10.0``; ``fps=4.0``, ``size=64``, ``window=4`` for the frames

@@ -7,6 +7,7 @@ from avlib.metrics.clipwise import lwlrap, top_label_lost
 from avlib.metrics.moved import moved
 from avlib.metrics.positives import Positives
 from avlib.metrics.robustness import Broken, broken_share, class_shift, decompose, fates, shift_share
+from avlib.metrics.single import accuracy, chance_accuracy, recalibrated
 from avlib.metrics.summary import logit_slope, summary
 from avlib.metrics.tagging import Tagging, dprime, max_ap_given_auc, tagging
 
@@ -15,10 +16,12 @@ __all__ = [
     "Interval",
     "Positives",
     "Tagging",
+    "accuracy",
     "apart",
     "bootstrap",
     "bootstrap_each",
     "broken_share",
+    "chance_accuracy",
     "chance_ap",
     "chance_map",
     "class_shift",
@@ -36,6 +39,7 @@ __all__ = [
     "paired",
     "paired_each",
     "paired_ratio",
+    "recalibrated",
     "shift_share",
     "spread",
     "summary",

@@ -121,8 +121,8 @@ def bootstrap(scores: ArrayLike, labels: ArrayLike, statistic: str | Statistic =
     ----------
     scores : (N, C), or (S, N, C) for S training seeds.
     labels : (N, C) of 0 and 1.
-    statistic : "mAP", "auc", "dprime", "lwlrap", "broken", or a function (scores (N, C), labels, weights (N, R)) ->
-        (1, R) where weights count how often each clip was drawn.
+    statistic : "mAP", "auc", "dprime", "lwlrap", "broken", "top1" (accuracy), or a function (scores (N, C), labels,
+        weights (N, R)) -> (1, R) where weights count how often each clip was drawn.
     options : `replicates` (1000), `level` (.95), and the `generator` of the draws, `np.random.default_rng(0)` when left
         out.
 

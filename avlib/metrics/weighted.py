@@ -101,6 +101,11 @@ def broken(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
     return _ratio(lost, labels.sum(axis=1) > 0, weights)
 
 
+def top1(scores: np.ndarray, labels: Flags, weights: Array) -> Array:
+    """Share (1, R) of the clips with a label whose top-scored class is one of them: accuracy, where they have one."""
+    return 1 - broken(scores, labels, weights)
+
+
 def _ratio(part: np.ndarray, whole: np.ndarray, weights: Array) -> Array:
     """Σ part / Σ whole over the clips, (1, R); NaN where the whole is 0."""
     above, below = part[None] @ weights, whole[None] @ weights
@@ -113,6 +118,7 @@ STATISTICS: dict[str, Statistic] = {
     "dprime": mean_dprime,
     "lwlrap": mean_lwlrap,
     "broken": broken,
+    "top1": top1,
     "ap_by_class": ap_by_class,
     "auc_by_class": auc_by_class,
 }

@@ -229,7 +229,7 @@ def test_knobs_out_of_range(tones, knobs):
     [
         (
             {"name": "avdigit"},
-            "choose one of synthav, avdigits, audioset, kinetics_sounds, folder .did you mean 'avdigits'",
+            "choose one of synthav, avkinetics, avdigits, audioset, kinetics_sounds, folder .did you mean 'avdigits'",
         ),
         ({"name": "avdigits", "profile": "big"}, "smoke, laptop, full, paper"),
         ({"name": "avdigits", "digit": 3}, "did you mean 'digits'"),

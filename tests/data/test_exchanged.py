@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from avlib.data.exchanged import exchanged
+from avlib.errors import AvlibError
 from tests.data.test_split import COUNT, split  # noqa: F401
 
 
@@ -40,6 +41,20 @@ def test_it_is_another_set_for_whoever_keeps_what_was_trained(data):
     assert made[0] == made[1]
     assert len({made[0]["audio"], made[2]["audio"], data.checksums["audio"]}) == 3
     assert made[0]["video"] == "v"
+
+
+@pytest.mark.parametrize(("share", "dealt"), [(0.0, 0), (0.25, 3), (0.5, 6), (1.0, 11)])
+def test_a_share_of_the_clips_is_dealt_out_and_the_others_keep_what_is_theirs(data, share, dealt):
+    before, after = (each.train.whole("audio")[:, 0, 0] for each in (data, exchanged(data, "audio", 3, share)))
+    assert int((before != after).sum()) == dealt
+    assert sorted(before.tolist()) == sorted(after.tolist())
+    assert exchanged(data, "audio", 3, share).checksums != exchanged(data, "audio", 3, 0.9).checksums
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_is_between_none_and_all(data, share):
+    with pytest.raises(AvlibError, match=r"^share="):
+        exchanged(data, "audio", share=share)
 
 
 def test_features_can_be_put_in_place_of_others_in_a_view(split):  # noqa: F811
