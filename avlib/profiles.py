@@ -31,6 +31,7 @@ class Profile:
         linear : clips at most that the linear tagger on spectrograms is fitted to
     Statistics
         replicates : draws of a bootstrap; seeds : trainings that are compared
+        universes : claims measured under other conventions too; crossed : all combinations of those, not one at a time
     """
 
     name: str
@@ -63,6 +64,8 @@ class Profile:
     linear: int = 1500
     replicates: int = 1000
     seeds: int = 3
+    universes: int = 5
+    crossed: bool = True
 
 
 _TABLE = (
@@ -88,6 +91,8 @@ _TABLE = (
         released=(32, 16),
         replicates=300,
         seeds=1,
+        universes=2,
+        crossed=False,
     ),
     # The default book: minutes on two cores.
     Profile(
@@ -101,6 +106,7 @@ _TABLE = (
         tuning=1,
         replicates=500,
         seeds=1,
+        crossed=False,
     ),
     # The evidence: a little more than laptop, three trainings of everything, scored on twice as many clips.
     Profile(
