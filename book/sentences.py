@@ -207,7 +207,9 @@ def ledger(known: Known) -> str:
     here = counted(entry.standing(entry.here) for entry in entries)
     evidence = counted(entry.standing(entry.evidence) for entry in entries)
     against, both = contradicted(entries)
-    first = f"The three papers make **{len(entries)} claims** that this book keeps in a ledger."
+    first = (
+        f"Three papers on taggers of sound and picture make **{len(entries)} claims** that this book puts to the test."
+    )
     if not any(entry.here or entry.evidence for entry in entries):
         return f"{first} This copy has decided none of them: `make book` computes what is needed."
     agreement = (

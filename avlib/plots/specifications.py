@@ -1,6 +1,7 @@
 """Specification curves: effects in order, and below them the conventions under which each was measured."""
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +15,7 @@ from avlib.plots.style import COLOURS, INK
 
 BETWEEN = 0.6  # rows of the matrix between two conventions
 ROW = 0.17  # inches
+LETTERS = 64  # of titles that stand side by side
 
 
 def curves(universes: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
@@ -21,6 +23,7 @@ def curves(universes: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]
 
     A full mark has an interval that leaves out 0, an open one has not; the ring is the book's own specification (the
     first of each universe), a cross the same measured under a random δ.  A dot below a mark is an option that it has.
+    The data come as the universes have them: their order by size hangs on the last digits of neighbours.
     """
     rows = {title: _places(found) for title, found in universes.items()}
     deepest = max(max(places.values()) for places in rows.values()) + 1
@@ -33,9 +36,9 @@ def curves(universes: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]
         ordered = found.iloc[np.argsort([one.value for one in found[EFFECT]], kind="stable")]
         _effects(top, ordered)
         _matrix(below, ordered, rows[title])
-        top.set_title(title, fontsize="small")
-        options = ordered[conventions(found)].agg(", ".join, axis=1)
-        drawn.append(pd.DataFrame({"universe": title, "options": options, **ends(ordered[EFFECT])}))
+        top.set_title(fill(title, LETTERS // len(universes)), fontsize="small")
+        options = found[conventions(found)].agg(", ".join, axis=1)
+        drawn.append(pd.DataFrame({"universe": title, "options": options, **ends(found[EFFECT])}))
     axes[0, 0].set_ylabel("effect")
     return figure, pd.concat(drawn, ignore_index=True)
 

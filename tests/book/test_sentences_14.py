@@ -51,10 +51,17 @@ def test_a_claim_that_keeps_its_sign_and_one_that_a_convention_turns():
 
 
 def test_what_a_random_delta_shows_too_is_said():
-    assert "No random δ of the same size shows the same" in judged({"a": table(ABOVE, ABOVE, ball=["x", "y"])})
-    assert "In 2 of them a random δ" in judged({"a": table(ABOVE, ABOVE, ball=["x", "y"], control=ABOVE)})
-    assert "No random δ" in judged({"a": table(ABOVE, ball=["x"], control=BELOW)})
-    assert "No random δ" in judged({"a": table(ACROSS, ball=["x"], control=ACROSS)})
+    both = {"ball": ["x", "y"]}
+    plain = judged({"a": table(ABOVE, ABOVE, **both)})
+    assert f"it is {ABOVE}; under a random δ it is {ACROSS}. In none of them" in plain
+    large = judged({"a": table(ABOVE, ABOVE, **both, control=ABOVE)})
+    assert f"most of it is what *any* noise of this size does ({ABOVE}). In 2 of the specifications" in large
+    small = judged({"a": table(ABOVE, ABOVE, **both, control=between(0.01, 0.02))})
+    assert "the smaller part of it is what *any* noise" in small
+    for effect, control in ((ABOVE, BELOW), (ACROSS, ACROSS), (ACROSS, ABOVE)):
+        text = judged({"a": table(effect, ball=["x"], control=control)})
+        assert "*any* noise" not in text
+        assert "In none of them" in text
 
 
 def test_from_few_clips_no_share_is_told_and_numbers_are_kept_all_the_same():

@@ -36,8 +36,8 @@ def test_effects_stand_in_order_with_their_intervals_and_their_controls():
     assert ends == [pytest.approx(pair) for pair in ([-0.4, -0.2], [-0.1, 0.3], [0.1, 0.3])]
     crosses = [float(line.get_ydata()[0]) for line in marks(top, "x")]
     assert crosses == pytest.approx([0.15, 0.0, 0.05])  # each below the effect that it controls
-    assert data["options"].tolist() == ["clip, train", "clip, eval", "frame, train", "frame, train"]
-    assert data["value"].tolist() == pytest.approx([-0.3, 0.1, 0.2, 0.2])
+    assert data["options"].tolist() == ["frame, train", "clip, train", "clip, eval", "frame, train"]
+    assert data["value"].tolist() == pytest.approx([0.2, -0.3, 0.1, 0.2])
 
 
 def test_full_marks_leave_out_zero_and_a_ring_is_round_the_books_own():
