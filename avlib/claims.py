@@ -20,7 +20,8 @@ from avlib.provenance import tracked
 # real data        depends on what the world's sounds and pictures are like: which bands carry information, which
 #                  modality leads, which classes are hard.  A generator has to put these in, so clips that were
 #                  generated can neither confirm nor refute it.
-Scope = Literal["theorem", "by construction", "mechanism", "real data"]
+# literature       says what had been published when; what is in print decides it, whatever the clips
+Scope = Literal["theorem", "by construction", "mechanism", "real data", "literature"]
 Outcome = Literal["holds", "does not hold", "no difference beyond the margin", "cannot be decided here"]
 UNDECIDED: Outcome = "cannot be decided here"
 FACTS = CHECKOUT / "data"
@@ -186,7 +187,7 @@ def decide(claim: Claim, results: Mapping[str, Any]) -> Verdict:
     measured = Verdict(claim, UNDECIDED, dataset, effect, low, high, _visible(rule, effect, low, high))
     if why := _unfit(measured, rule, entry):
         return replace(measured, why=why)
-    outcome = _compared(rule, low, high)
+    outcome = compared(rule, low, high)
     return replace(measured, outcome=outcome, why="the interval lies on both sides" if outcome == UNDECIDED else "")
 
 
@@ -209,7 +210,13 @@ def _visible(rule: Rule, effect: float, low: float, high: float) -> float:
     return arms[rule.direction]
 
 
-def _compared(rule: Rule, low: float, high: float) -> Outcome:
+def compared(rule: Rule, low: float, high: float) -> Outcome:
+    """What the interval [`low`, `high`] of an effect says by `rule`, as `decide` explains, were it fit to decide.
+
+    >>> rule = next(claim.rule for claim in claims() if claim.id == "P1.8")  # equal to 0, margin 0.02
+    >>> compared(rule, -0.01, 0.01), compared(rule, -0.01, 0.03), compared(rule, 0.03, 0.04)
+    ('holds', 'cannot be decided here', 'does not hold')
+    """
     inside = rule.threshold - rule.margin <= low and high <= rule.threshold + rule.margin
     if rule.direction == "equal":
         outside = high < rule.threshold - rule.margin or low > rule.threshold + rule.margin
@@ -274,4 +281,16 @@ def printed(numbers: Sequence[Quoted]) -> str:
     return "; ".join(told) or "–"
 
 
-__all__ = ["Claim", "Outcome", "Rule", "Scope", "Verdict", "claims", "decide", "verdicts"]
+__all__ = [
+    "Claim",
+    "Outcome",
+    "Rule",
+    "Scope",
+    "Verdict",
+    "claims",
+    "committed",
+    "compared",
+    "decide",
+    "printed",
+    "verdicts",
+]

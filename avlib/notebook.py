@@ -4,6 +4,7 @@ This is the only module that knows IPython.
 """
 
 import ast
+import contextlib
 import html
 import json
 import math
@@ -34,8 +35,10 @@ from avlib.clock import spent
 from avlib.device import device, title
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
+from avlib.ledger import Entry, ledger
 from avlib.metrics import Interval
 from avlib.parameters import check, variant, written
+from avlib.plots import ledger as leaves
 from avlib.plots import marks, screen, slider, style
 from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
 
@@ -153,13 +156,30 @@ class Run:
 
     def verdicts(self) -> None:
         """Show what the results kept so far say to the claims that are decided on this page, the verdict first."""
-        record = {"provenance": {"parameters": self.parameters}, "values": self.values}
         blocks = []
-        for row in verdicts(self.notebook, record).to_dict("records"):
+        for row in verdicts(self.notebook, self._own()).to_dict("records"):
             claim, *facts = [(name, html.escape(text)) for name, text in row.items()]
             rows = "".join(f'<tr><th scope="row">{name}</th><td>{text}</td></tr>' for name, text in facts)
             blocks.append(f'<tbody><tr><th colspan="2">{claim[1]}</th></tr>{rows}</tbody>')
         display(HTML(f'<table class="verdicts">{"".join(blocks)}</table>'))
+
+    def ledger(self) -> list[Entry]:
+        """Show what the pages of this profile and the committed evidence say to every claim of the papers.
+
+        A page that has left no results, or is none of the inputs, was "not run here".
+        """
+
+        def of(page: str) -> Mapping[str, Any] | None:
+            with contextlib.suppress(AvlibError):
+                return self._own() if page == self.notebook else self.record(page)
+            return None
+
+        entries = ledger(of, str(self.parameters["dataset"]))
+        display(HTML(leaves.html(entries, f"{self.notebook}-ledger")))
+        return entries
+
+    def _own(self) -> dict[str, Any]:
+        return {"provenance": {"parameters": self.parameters}, "values": self.values}
 
     @spent("drawing")
     def figure(self, name: str, drawn: tuple[Figure, Any], words: str = "", **facts: Any) -> None:
@@ -250,18 +270,25 @@ class Run:
         AvlibError
             When `page` is not among the inputs, or has not been executed.
         """
+        values: dict[str, dict[str, Any]] = self.record(page)["values"]
+        return values
+
+    def record(self, page: str) -> dict[str, Any]:
+        """All that another page of this profile has left, as its `finish` wrote it: as `results`, and as strict."""
         inputs = json.loads(os.environ.get("AVLIB_INPUTS") or "null")
         if inputs is None:  # nobody planned this run: a person in JupyterLab, or a test
-            inputs = {page: str(self.results_folder / f"{page if '@' in page else page + '@synthav'}.json")}
+            name = page if "@" in page else f"{page}@{self.parameters.get('dataset', 'synthav')}"
+            inputs = {page: str(self.results_folder / f"{name}.json")}
+        path = Path(inputs.get(page, ""))
+        use("page", page, results_digest(path))  # whether it is there or not: either may change
         if page not in inputs:
             raise AvlibError(f"{self.notebook} reads {page!r}: list it among the inputs of its entry in book/profiles/")
         try:
-            values = json.loads(Path(inputs[page]).read_text(encoding="utf-8"))["values"]
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return {"values": found["values"], "provenance": found["provenance"]}
         except (OSError, ValueError, KeyError):
-            raise AvlibError(f"no results of {page} at {inputs[page]}: "
+            raise AvlibError(f"no results of {page} at {path}: "
                              f"make book PROFILE={self.profile} ONLY={page}") from None  # fmt: skip
-        use("page", page, results_digest(Path(inputs[page])))
-        return values
 
     def finish(self, data: Any = None) -> None:
         """Write the results file, whose numbers other pages can cite, and show the provenance of this page."""

@@ -32,6 +32,7 @@ class Profile:
         linear : clips at most that the linear tagger on spectrograms is fitted to
     Statistics
         replicates : draws of a bootstrap; seeds : trainings that are compared
+        universes : claims measured under other conventions too; crossed : all combinations of those, not one at a time
     Pictures
         umap : whether UMAP, which takes long to import, is drawn beside t-SNE
     """
@@ -69,6 +70,8 @@ class Profile:
     replicates: int = 1000
     seeds: int = 3
     umap: bool = True
+    universes: int = 5
+    crossed: bool = True
 
 
 _TABLE = (
@@ -97,6 +100,8 @@ _TABLE = (
         replicates=300,
         seeds=1,
         umap=False,
+        universes=2,
+        crossed=False,
     ),
     # The default book: minutes on two cores.
     Profile(
@@ -111,6 +116,7 @@ _TABLE = (
         tuning=1,
         replicates=500,
         seeds=1,
+        crossed=False,
     ),
     # The evidence: a little more than laptop, three trainings of everything, scored on twice as many clips.
     Profile(

@@ -9,7 +9,8 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -42,8 +43,13 @@ def alone(build: Path) -> Iterator[None]:
 def _lacking(page: Page, why: Callable[..., str | None]) -> str | None:
     """Why there are no data for `page`, or for a page that it reads; `why` knows it of a data set."""
     own = why(str(page.parameters.get("dataset", "synthav")), page.needs)
-    reasons = [_lacking(one, why) for one in page.inputs] + [own]
-    return next(filter(None, reasons), None)
+    reasons = [] if page.partial else [_lacking(one, why) for one in page.inputs]
+    return next(filter(None, [*reasons, own]), None)
+
+
+def _without(page: Page, lacking: Collection[str]) -> Page:
+    """`page`, which does without those of its inputs that are `lacking` their data."""
+    return replace(page, inputs=tuple(one for one in page.inputs if one.slot not in lacking)) if page.partial else page
 
 
 def _jobs(text: str) -> int:
@@ -85,6 +91,8 @@ def main(arguments: list[str] | None = None, places: Places = Places()) -> int: 
         data_state.cache_clear()
         if asked.dataset and all(page.slot in lacking for page in chosen):
             raise AvlibError(lacking[chosen[0].slot])
+        chosen = [_without(page, lacking) for page in chosen]
+        everything = {slot: _without(page, lacking) for slot, page in everything.items()}
         for page in chosen:
             if page.slot in lacking:
                 print(f"  {page.slot:<44} left out: {lacking[page.slot]}", file=sys.stderr)

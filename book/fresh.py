@@ -84,6 +84,7 @@ def ingredients(page: Page, places: Places) -> dict[str, str]:
     return {
         "its code": notebook_digest(notebook),
         **{f"parameter {name}": digest(value) for name, value in page.parameters.items()},
+        **({"the pages that it reads": digest([one.slot for one in page.inputs])} if page.inputs else {}),
         "constraints.txt": _lines(places.root / "constraints.txt"),
         "book/execute.py": code_digest((ways / "execute.py").read_text()),
         "book/fast.env": _lines(ways / "fast.env"),

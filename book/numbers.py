@@ -78,6 +78,11 @@ HEADLINES = {
         "deactivation_l2_CSN": "ε at which half of CSN's mAP is gone, ℓ2",
         "norms_agree": "Kendall's τ between the norms' rankings of the taggers",
     },
+    "14_what_holds": {
+        "median_bands": "median over conventions: mAP left in the high band minus the low one",
+        "median_senses": "median over conventions: attacked mAP of the ear minus that of late_sum",
+        "share_bands": "share of specifications in which low noise harms more",
+    },
 }
 
 

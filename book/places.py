@@ -12,7 +12,7 @@ class Page:
     """One execution of one notebook, shown at `slot` of the book: ``notebook`` or ``notebook@what is different``.
 
     `limit` is how many seconds a cell may take; `inputs` are the pages whose results it reads, and `needs` what its
-    data set must have besides sound.
+    data set must have besides sound.  One that is `partial` does without those inputs whose data are missing.
     """
 
     slot: str
@@ -23,6 +23,7 @@ class Page:
     limit: float
     inputs: tuple["Page", ...] = ()
     needs: tuple[str, ...] = ()
+    partial: bool = False
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
 """What is executed: the pages of a profile, with the parameters that a reader asked for."""
 
 import ast
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def plan(
     entries = {slot: dict(entry or {}) for slot, entry in listed["pages"].items()}
     reads = {slot: entry.pop("inputs", []) for slot, entry in entries.items()}
     needs = {slot: tuple(entry.pop("needs", [])) for slot, entry in entries.items()}
+    partial = {slot for slot, entry in entries.items() if entry.pop("partial", False)}
     order = _ordered(reads, profile)
     wanted = only.replace(",", " ").split()
     for word in wanted:
@@ -78,7 +80,8 @@ def plan(
     for slot in order:
         if slot in chosen:
             inputs = tuple(pages[one] for one in reads[slot])
-            pages[slot] = _page(slot, entries[slot], listed, changes, inputs, needs[slot], places)
+            page = _page(slot, entries[slot], listed, changes, inputs, needs[slot], places)
+            pages[slot] = replace(page, partial=slot in partial)
     for key in overrides or {}:
         if not any(key in page.parameters for page in pages.values()):
             known = sorted(set().union(*(page.parameters for page in pages.values())))

@@ -7,6 +7,8 @@ says which.
 import math
 from collections.abc import Mapping
 
+from avlib.ledger import contradicted, counted, told
+from avlib.ledger import ledger as whole
 from avlib.published import quote
 from book.numbers import Known, Number, number
 
@@ -199,11 +201,32 @@ def meet(known: Known) -> str:
     )
 
 
+def ledger(known: Known) -> str:
+    """How many of the claims hold, do not, and cannot be decided: by this copy, and by the committed evidence."""
+    entries = whole(known.get)
+    here = counted(entry.standing(entry.here) for entry in entries)
+    evidence = counted(entry.standing(entry.evidence) for entry in entries)
+    against, both = contradicted(entries)
+    first = (
+        f"Three papers on taggers of sound and picture make **{len(entries)} claims** that this book puts to the test."
+    )
+    if not any(entry.here or entry.evidence for entry in entries):
+        return f"{first} This copy has decided none of them: `make book` computes what is needed."
+    agreement = (
+        f" Where both decide, they differ on {', '.join(against)}." if against else
+        f" On the {both} that both decide, they agree." if both else ""
+    )  # fmt: skip
+    return (
+        f"{first} By what this copy has computed, {told(here)}. By the committed evidence, {told(evidence)}.{agreement}"
+    )
+
+
 SENTENCES = {
     "ANSWER": answer,
     "BANDS": bands,
     "HARM": harm,
     "KEPT": kept,
+    "LEDGER": ledger,
     "LENGTH": length,
     "LINEAR": linear,
     "MEET": meet,

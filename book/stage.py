@@ -15,6 +15,7 @@ from book.cover import cover
 from book.differences import opened, opening
 from book.exercises import boxed
 from book.fresh import Facts, fresh
+from book.links import turned
 from book.needs import told
 from book.numbers import Known, cited
 from book.places import Page, Places
@@ -71,7 +72,7 @@ def _shown(page: Page, places: Places, known: Known, terms: list[str], student: 
     chapter, _, variant = page.slot.partition("@")
     if variant:
         shown = opened(relabelled(shown, variant), opening(chapter, f"{chapter}-{variant}", known))
-    return boxed(captioned(shown), page.slot.replace("@", "-"), student)
+    return boxed(captioned(turned(shown, known)), page.slot.replace("@", "-"), student)
 
 
 def _title(page: Page, places: Places) -> str:

@@ -86,6 +86,8 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P1.28": 1,  # ‖δ‖/ε of what was projected
         "P2.3": quote("P2", 2, "Mid Fusion", "accuracy", attack="A")
         - quote("P2", 2, "Mid Fusion", "accuracy", attack="V"),
+        "P1.29": -0.05,  # no number is printed
+        "P2.14": 0,  # older studies
         "P2.18": 0,
         "P2.31": 0.05,  # classes are not moved back in print
         "P2.32": 0.05,  # nor are modalities exchanged
@@ -183,7 +185,7 @@ def entry(**changes):
     [
         ({"colour": "red"}, "P1.1: colour: Extra inputs are not permitted"),
         ({"id": "P4.1"}, "P4.1: id: String should match pattern"),
-        ({"scope": "rumour"}, "P1.1: scope: Input should be 'theorem', 'by construction', 'mechanism' or 'real data'"),
+        ({"scope": "rumour"}, "P1.1: scope: Input should be 'theorem', 'by construction', 'mechanism', 'real data'"),
         ({"rule": {"page": "09_x"}}, "P1.1: rule.effect: Field required"),
         ({"rule": {**entry()["rule"], "margin": -1}}, "P1.1: rule.margin: Input should be greater than or equal to 0"),
         ({"rule": {**entry()["rule"], "verdict": "holds"}}, "P1.1: rule.verdict: Extra inputs are not permitted"),

@@ -20,6 +20,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from avlib import clock, notebook, text
+from avlib.claims import claims
 from avlib.errors import AvlibError
 from avlib.files import CHECKOUT
 from avlib.metrics import interval
@@ -231,6 +232,32 @@ def test_another_page_can_be_read_if_it_is_an_input(run, tmp_path, monkeypatch):
         reader.results("03_breaking")
     with pytest.raises(AvlibError, match=r"no results of 04 at .*none.json: make book PROFILE=smoke ONLY=04"):
         reader.results("04")
+
+
+def test_a_page_that_was_missed_is_noted_as_much_as_one_that_was_read(run, tmp_path, monkeypatch):
+    reader = Run("05", {"profile": "smoke", "dataset": "avdigits"}, {})
+    with pytest.raises(AvlibError, match=r"no results of 04 at .*04@avdigits\.json"):  # of the same data set
+        reader.record("04")
+    monkeypatch.setenv("AVLIB_INPUTS", "{}")
+    with pytest.raises(AvlibError, match="list it among the inputs"):
+        reader.record("03")
+    assert {page: used()["page"][page] for page in ("03", "04")} == {"03": "none", "04": "none"}
+
+
+def test_the_ledger_shows_what_pages_left_and_does_without_the_others(run, shown, monkeypatch):
+    claim = next(claim for claim in claims() if claim.id == "P1.9")
+    page, rule = claim.rule.page, claim.rule
+    other = Run(page, {"profile": "smoke", "dataset": "avdigits"}, {"dataset": "avdigits"})
+    other.result(rule.effect, 0.2, low=0.1, high=0.3, seeds=rule.seeds, clips=rule.clips)
+    other.finish()
+    entries = Run("14", {"profile": "smoke", "dataset": "avdigits"}, {}).ledger()
+    standings = {entry.claim.id: entry.standing(entry.here) for entry in entries}
+    assert standings.pop("P1.9") == "holds"
+    assert set(standings.values()) == {"not run here", "awaits its test"}
+    assert "0.200 [0.100, 0.300] on avdigits" in shown[-1][0].data
+    other.values.clear()  # its own numbers count as they are, before the page is done
+    mine = {entry.claim.id: entry.standing(entry.here) for entry in other.ledger()}
+    assert mine["P1.9"] == "cannot be decided here"
 
 
 def test_results_of_a_rerun_replace_the_old_ones_whole(run):

@@ -127,7 +127,8 @@ def _write_checkout(root: Path) -> Checkout:
         profile.write_text(f"limit: 60\nparameters: {{profile: {profile.stem}}}\n{pages}")
     for folder in ("notebooks", "data"):
         (root / folder).mkdir()
-    shutil.copy(ROOT / "data" / "published.csv", root / "data")
+    for facts in ("published.csv", "claims.yml"):
+        shutil.copy(ROOT / "data" / facts, root / "data")
     checkout = Checkout(Places(root))
     checkout.write("10_first")
     checkout.write("20_second")
@@ -142,7 +143,8 @@ def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.setattr("avlib.provenance.ROOT", root / "avlib")
-    monkeypatch.setattr("avlib.published.FACTS", root / "data")
+    for module in ("published", "claims"):
+        monkeypatch.setattr(f"avlib.{module}.FACTS", root / "data")
 
 
 @pytest.fixture

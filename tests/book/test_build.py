@@ -147,6 +147,29 @@ def test_a_page_that_needs_pictures_is_a_notice_where_there_are_none(book, capfd
     assert "video is needed" in alone
 
 
+def test_a_page_that_may_do_without_is_made_without_and_again_when_it_need_not(book, tmp_path, monkeypatch):
+    profile = book.places.profiles / "smoke.yml"
+    whole = "limit: 60\nparameters: {profile: smoke}\npages:\n  10_first: {inputs: [20_second], partial: true}\n"
+    profile.write_text(whole + "  20_second: {needs: [video]}\n")
+    read = "try:\n    print('read', run.results('20_second'))\nexcept KeyError:\n    print('none to read')"
+    book.write("10_first", read)
+    (tmp_path / "folder").mkdir()
+    rows = [f"c{i},{i}.wav,{'xy'[i % 2]},{split}" for i, split in enumerate(["train"] * 4 + ["valid"] + ["eval"] * 2)]
+    (tmp_path / "folder" / "manifest.csv").write_text("\n".join(["clip,media,labels,split", *rows]))
+    monkeypatch.setenv("AVLIB_DATA", str(tmp_path))
+
+    def shown(dataset):
+        assert book.make_book("--dataset", dataset) == 0
+        return (book.places.html / "notebooks" / "10_first.html").read_text()
+
+    assert "none to read" in shown("folder")
+    done = book.executed()
+    assert "none to read" in shown("folder")
+    assert book.executed() == done  # fresh, though an input is not there
+    profile.write_text(whole + "  20_second: {}\n")
+    assert "read {" in shown("folder")
+
+
 def test_a_second_build_in_the_same_folder_is_kept_out(checkout, capfd, monkeypatch):
     monkeypatch.setattr("book.build.PATIENCE", 0.2)
     checkout.places.build.mkdir()

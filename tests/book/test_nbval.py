@@ -26,6 +26,14 @@ CELLS = {
     "said": ("display({'text/markdown': 'weaker'}, raw=True)", {"text/markdown": "stronger"}),
     "quiet": ("", {"text/markdown": "stronger", "text/plain": "<Markdown object>"}),
     "table": ("display({'text/html': '<b>a</b>', 'text/markdown': 'a'}, raw=True)", {"text/html": "<b>b</b>"}),
+    "ledger": (
+        """display({'text/html': '<section class="ledger x"><p>one</p></section>'}, raw=True)""",
+        {"text/html": '<section class="ledger x"><p>two</p>\\n<b>3</b></section>'},
+    ),
+    "ledgerless": (
+        "display({'text/html': '<p>none</p>'}, raw=True)",
+        {"text/html": '<section class="ledger x"></section>'},
+    ),
     "dead": ("import os; os.kill(os.getpid(), 9)", ""),
 }
 
@@ -60,11 +68,11 @@ def verdicts(tmp_path_factory):
     return {list(CELLS)[int(number)]: verdict for verdict, number in told}
 
 
-@pytest.mark.parametrize("name", ["same", "after", "said"])
+@pytest.mark.parametrize("name", ["same", "after", "said", "ledger"])
 def test_other_decimals_times_and_conclusions_pass(verdicts, name):
     assert verdicts[name] == "PASSED"
 
 
-@pytest.mark.parametrize("name", ["text", "count", "silent", "chatty", "error", "quiet", "table", "dead"])
+@pytest.mark.parametrize("name", ["text", "count", "silent", "chatty", "error", "quiet", "table", "ledgerless", "dead"])
 def test_anything_else_is_red(verdicts, name):
     assert verdicts[name] == "FAILED"

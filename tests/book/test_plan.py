@@ -2,6 +2,7 @@
 
 import pytest
 
+from avlib.claims import claims
 from avlib.errors import AvlibError
 from book.places import Places
 from book.plan import declared, plan, profiles, words
@@ -79,6 +80,22 @@ def test_a_page_says_what_its_data_set_must_have(checkout):
     first, second = plan("smoke", places=checkout.places)
     assert (first.needs, second.needs) == ((), ("video",))
     assert second.parameters["epsilon"] == 2  # what a page needs is no parameter of it
+
+
+def test_a_page_may_do_without_inputs_that_lack_their_data(checkout):
+    _reading(checkout, "{inputs: [20_second], partial: true}", "{}")
+    first, second = plan("smoke", places=checkout.places)
+    assert (first.partial, second.partial) == (True, False)
+    assert "partial" not in first.parameters
+
+
+@pytest.mark.parametrize("profile", profiles(Places()))
+def test_the_ledger_reads_every_page_that_decides_a_claim(profile):
+    pages = {page.slot: page for page in plan(profile)}
+    own = "14_what_holds"
+    deciding = {claim.rule.page for claim in claims() if claim.rule} - {own}
+    assert {one.slot for one in pages[own].inputs} == deciding
+    assert pages[own].partial
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from avlib.claims import claims
 from book.numbers import cited
 from book.sentences import (
     BANDS,
@@ -15,12 +16,14 @@ from book.sentences import (
     bands,
     harm,
     kept,
+    ledger,
     length,
     linear,
     meet,
     peeking,
     shift,
 )
+from tests.test_ledger import all_of
 
 
 def known(first=None, second=None, **both):
@@ -36,7 +39,7 @@ def known(first=None, second=None, **both):
     return {
         page: {
             "values": entries({**both, **values}),
-            "provenance": {"parameters": {"dataset": parameters[page]}},
+            "provenance": {"parameters": {"dataset": parameters[page], "profile": "smoke"}},
         }
         for page, values in ((FIRST, first), (SECOND, second))
         if values is not None
@@ -177,6 +180,27 @@ def test_the_first_page_answers_every_way(first, second, told):
 def test_the_first_page_says_what_it_cannot_answer():
     assert "`make book ONLY=04`" in answer({})
     assert "this copy cannot say" in answer(known(DROPS | {"drop_beyond_noise": MORE}))
+
+
+def decided(shift):
+    """Results of all pages in which every claim lies on its side, or on the other."""
+    pages = {claim.rule.page for claim in claims() if claim.rule}
+    return {page: all_of(shift)(page) for page in pages}
+
+
+def test_the_first_page_counts_claims_by_this_copy_and_by_the_evidence(monkeypatch):
+    ruled = sum(claim.rule is not None for claim in claims())
+    monkeypatch.setattr("avlib.ledger.committed", lambda page, dataset: None)
+    text = ledger(decided(5))
+    assert f"**{len(claims())} claims**" in text
+    assert f"By what this copy has computed, **{ruled}** hold, **0** do not hold" in text
+    assert text.endswith(f"**0** cannot be decided; {ruled} were not run; {len(claims()) - ruled} await their test.")
+    assert "both decide" not in text
+    assert "decided none of them" in ledger({})
+    monkeypatch.setattr("avlib.ledger.committed", lambda page, dataset: all_of(5)(page))
+    assert f"On the {ruled} that both decide, they agree." in ledger(decided(5))
+    assert "Where both decide, they differ on P1.1, P1.2" in ledger(decided(-5))
+    assert f"**{ruled}** do not hold" in ledger(decided(-5))
 
 
 @pytest.mark.parametrize("results", [{}, known({}, {})])

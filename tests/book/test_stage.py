@@ -13,6 +13,7 @@ from book.needs import told
 from book.numbers import CITED, HEADLINES
 from book.places import Places
 from book.plan import plan
+from book.publish import publish
 from book.sentences import SENTENCES
 from book.stage import PLACE
 from book.tables import expected, lessons
@@ -159,3 +160,14 @@ def test_the_theme_is_mended():
         "<details><summary>Words</summary>"
         '<div class="citation" role="listitem">'
     )
+
+
+def test_a_link_that_a_cell_shows_leads_to_the_page_and_to_its_heading_where_there_is_one(book):
+    link = """<a href="20_second.ipynb#Page-20">there</a>"""
+    book.write("10_first", f"from IPython.display import HTML\n\nHTML('{link}')")
+    page = book.places.html / "notebooks" / "10_first.html"
+    assert book.make_book() == 0
+    assert 'href="20_second.html#page-20">there' in page.read_text()
+    pages = plan("smoke", places=book.places)
+    publish(pages, {"20_second": "Nobody has it."}, book.places)
+    assert 'href="20_second.html">there' in page.read_text()
