@@ -100,16 +100,21 @@ def test_the_norms_agree_or_not():
     turned = {"CSN": radius(3.0), "CRNN": radius(2.0), "ResNet": radius(1.0)}
     unsure = {"CSN": radius(1.0, 0.9), "CRNN": radius(1.1), "ResNet": radius(1.2)}
 
-    def text(*rows):
+    def text(*rows, **names):
         half_gone = dict(zip(("ℓ2", "ℓ∞", "ℓ1"), rows, strict=True))
         tell = lambda found, form="{}": "no radius tried" if math.isnan(found.value) else form.format(found)  # noqa: E731
-        return told("class-21", half_gone=half_gone, agreement=agreement, tell=tell)
+        return told("class-21", half_gone=half_gone, agreement=agreement, tell=tell, **names)
 
     assert "all norms tell the same tale" in text(order, order, order)
     assert "depends on the norm." in text(order, order, turned)
     assert "cannot be told" in text(order, order, unsure)
     beyond = text(order | {"CSN": NOTHING}, order, order)
     assert "in ℓ2 CSN (no radius tried), in ℓ∞ ResNet" in beyond
+    both = text(order | {"CSN": NOTHING, "CRNN": NOTHING}, order, order)
+    assert "in ℓ2 CSN and CRNN (no radius tried), in ℓ∞ ResNet (3.000" in both
+    few = Positives.of(FAIR[:6])
+    for rows in ((order, order, order), (order, order, turned)):
+        assert "cannot be told" in text(*rows, carried=few)
 
 
 def test_an_advantage_by_choice_shrinks_when_it_is_measured_again():
