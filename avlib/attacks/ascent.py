@@ -53,11 +53,16 @@ def evaluate(
     Raises
     ------
     AvlibError
-        When the loss is not one value for each clip, or the logits do not depend on any attacked modality.
+        When the labels are of other clips or classes than the logits, the loss is not one value for each clip, or the
+        logits do not depend on any attacked modality.
     """
     ws = [w.detach().requires_grad_() for w in ws]
     with torch.enable_grad():
         logits = forward(place(deltas(balls, ws)))
+        if logits.shape != labels.shape:
+            raise AvlibError(
+                f"the labels have the shape {tuple(labels.shape)}, and the logits {tuple(logits.shape)}: clips, classes"
+            )
         values = loss(logits, labels)
         if values.shape != labels.shape[:1]:
             raise AvlibError(

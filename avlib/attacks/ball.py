@@ -31,10 +31,18 @@ class Ball:
     box: geometry.Box | None
 
     def rows(self, delta: Mapping[str, Tensor]) -> Tensor:
-        """Coordinates w of `delta`, a modality that it lacks being 0; the inverse of `delta()` where unit > 0."""
+        """Coordinates w of `delta`, a modality that it lacks being 0; the inverse of `delta()` where unit > 0.
+
+        Raises
+        ------
+        AvlibError
+            When a δ does not broadcast to the features.
+        """
         zero = self.unit.new_zeros(())
         parts = [
-            delta.get(name, zero).detach().to(self.unit).expand(shape).reshape(*self.unit.shape[:2], -1)
+            _spread(f"the start of {name!r}", delta.get(name, zero).detach().to(self.unit), shape).reshape(
+                *self.unit.shape[:2], -1
+            )
             for name, shape in self.shapes.items()
         ]
         return torch.where(self.unit > 0, torch.cat(parts, dim=-1) / self.unit, zero)
@@ -129,6 +137,15 @@ def balls(
     ]
 
 
+def _spread(what: str, value: Tensor, shape: torch.Size) -> Tensor:
+    try:
+        return value.expand(shape)
+    except RuntimeError:
+        raise AvlibError(
+            f"{what} has the shape {tuple(value.shape)}: it must broadcast to the features, {tuple(shape)}"
+        ) from None
+
+
 def _tensor(value: Tensor | float) -> Tensor:
     return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
@@ -137,13 +154,7 @@ def _ball(name: str, threat: Threat, x: Tensor, share: int, box: bool) -> Ball:
     rows = (len(x), 1 if threat.over == "clip" else x.shape[1], -1)
 
     def spread(what: str, value: Tensor | float) -> Tensor:
-        try:
-            return _tensor(value).to(x).expand_as(x)
-        except RuntimeError:
-            raise AvlibError(
-                f"{what} of the threat against {name!r} has the shape {tuple(_tensor(value).shape)}: "
-                f"it must broadcast to the features, {tuple(x.shape)}"
-            ) from None
+        return _spread(f"{what} of the threat against {name!r}", _tensor(value).to(x), x.shape)
 
     eps = _tensor(threat.eps)
     unit = spread("eps", eps.reshape(-1, *[1] * (x.dim() - 1)) if eps.dim() else eps) / share

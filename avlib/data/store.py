@@ -45,7 +45,7 @@ def stored(source: Source, modalities: Sequence[str] = ("audio",)) -> AVData:
     if data.ledger:
         clips, total = len({clip for clip, _ in data.ledger}), sum(source.sizes.values()) + len(source.faults())
         ledgers = ", ".join(str(ledger_of(path)) for path in paths.values() if ledger_of(path).exists())
-        print(f"{source.name}: {clips} unreadable among {total} clips, see {ledgers}", file=sys.stderr)
+        print(f"{source.name}: {clips} of {total} clips are left out, see {ledgers}", file=sys.stderr)
     return data
 
 

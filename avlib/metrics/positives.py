@@ -8,6 +8,7 @@ from avlib.metrics.bootstrap import Interval
 from avlib.metrics.tagging import ArrayLike, arrays
 
 FEW = 5  # positives: from fewer, resampling meets the same clips again and again, and an interval is too narrow
+NAMED = 6  # classes: a list of hundreds is no sentence
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,17 @@ class Positives:
     def unscored(self, classes: Sequence[str]) -> list[str]:
         """The classes that have no score."""
         return [name for label, name in enumerate(classes) if not self.scored(label)]
+
+    def untold(self, classes: Sequence[str]) -> str:
+        """A sentence that names the classes without a score, behind a space; nothing where there are none.
+
+        >>> Positives((0, 5, 9), 9).untold(["hum", "beep", "frog"])
+        ' Not scored, because all eval clips carry them or none: hum, frog.'
+        """
+        names = self.unscored(classes)
+        more = f" and {len(names) - NAMED} others" if len(names) > NAMED + 1 else ""
+        shown = ", ".join(names[:NAMED] if more else names)
+        return f" Not scored, because all eval clips carry them or none: {shown}{more}." if names else ""
 
     @property
     def fewest(self) -> int:

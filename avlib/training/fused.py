@@ -31,9 +31,14 @@ def fused(
     Where the profile says how many passes `tuning` takes, it begins as `ear` and `eye` ended (`Fusion.begin`) and is
     tuned for so many, at a quarter of the rate; else it is trained from scratch by the profile's recipe.  `transforms`
     are done to its clips in either case.
+
+    Raises
+    ------
+    AvlibError
+        When the tap is unknown, or `data` lacks sound or video.
     """
     size, recipe = profiles.of(profile), replace(Recipe.preset(profile), objective=objective, transforms=transforms)
-    features = data.train.batch([0])[0]["video"].shape[2]
+    features = data.only(["video"]).train.batch([0])[0]["video"].shape[2]
     factory: Callable[[], Fusion] = sized(tap, profile, len(data.classes), features=features)  # type: ignore[assignment]
     if size.tuning is None:
         return trained(factory, data, recipe, seed)[0]

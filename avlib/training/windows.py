@@ -81,16 +81,22 @@ def watched(encoder: Branch, data: AVData) -> AVData:
 
     They are computed once and kept in ``cache_dir() / "windows"``, by the encoder's weights and the clips; other
     modalities, labels, events and media stay as they are.
+
+    Raises
+    ------
+    AvlibError
+        When `data` has no video, or windows that the encoder does not take.
     """
+    seen = data.only(["video"])
     state = encoder.state_dict()
     clips = [getattr(data, name).ids for name in SPLITS]
-    key = digest(list(state), *state.values(), sources(type(encoder).__module__), data.checksums["video"], *clips)
+    key = digest(list(state), *state.values(), sources(type(encoder).__module__), seen.checksums["video"], *clips)
     path = cache_dir() / "windows" / f"{data.name}-{key}.safetensors"
     with locked(path):
         try:
             features, _, stamp = read(path)
         except (Damaged, FileNotFoundError):
-            features = {name: _seen(encoder, getattr(data, name)) for name in SPLITS}
+            features = {name: _seen(encoder, getattr(seen, name)) for name in SPLITS}
             stamp = write(path, features, {})
     splits: dict[str, Any] = {name: getattr(data, name).having({"video": values}) for name, values in features.items()}
     return replace(data, **splits, checksums={**data.checksums, "video": stamp})

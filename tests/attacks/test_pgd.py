@@ -1,5 +1,6 @@
 import itertools
 import math
+import re
 
 import pytest
 import torch
@@ -224,11 +225,19 @@ def test_a_flat_loss_leaves_delta_at_zero():
         ({"steps": 2, "restarts": 2}, "generator"),
         ({"steps": 2, "step_size": [0.1]}, "step_size"),
         ({"steps": 2, "step_size": -1.0}, "step_size"),
+        ({"steps": 2, "start": {"audio": torch.zeros(1, 7)}}, r"start of 'audio' has the shape \(1, 7\)"),
     ],
 )
 def test_impossible_runs_are_refused(arguments, word):
     with pytest.raises(AvlibError, match=word):
         pgd(Curved(), batch(), truth(batch()), {"audio": Threat(2, 1.0)}, **arguments)
+
+
+@pytest.mark.parametrize("part", [slice(2), (slice(None), slice(1))], ids=["clips", "classes"])
+def test_labels_of_other_clips_or_classes_are_named(part):
+    labels = truth(batch())[part]
+    with pytest.raises(AvlibError, match=f"the labels have the shape {re.escape(str(tuple(labels.shape)))}, and the"):
+        pgd(Curved(), batch(), labels, {"audio": Threat(2, 1.0)}, steps=1)
 
 
 def test_a_model_that_ignores_the_attacked_modality_is_named():

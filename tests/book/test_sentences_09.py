@@ -44,13 +44,19 @@ def test_the_two_taggers_are_compared_class_by_class_and_in_the_mean(side):
 def test_lists_are_compared_with_those_of_luck(side):
     best = {"clean": ["a", "b"], "attacked": ["b", "c"]}
     tops = {"clean": pd.DataFrame({"row": ["x", "y", "z"]}), "attacked": pd.DataFrame({"row": ["z"]})}
-    text = told("class-12b", best=best, tops=tops, k=2, enough=list("abcde"), listed=listed,
-                frame={"clean": None, "attacked": None}, kept_on_top=lambda *a: SIDES[side])  # fmt: skip
+    given = {"best": best, "tops": tops, "listed": listed, "frame": {"clean": None, "attacked": None},
+             "kept_on_top": lambda *a: SIDES[side]}  # fmt: skip
+    text = told("class-12b", k=2, enough=list("abcde"), **given)
     assert "best-recognised classes 1 are still" in text
     assert "(b)" in text
     assert "would share 0.8" in text  # 2² / 5
     assert {1: "more than luck explains", 0: "no more than luck may", -1: "fewer stay than luck"}[side] in text
     assert "finds 1 of its 3 printed ones" in text
+    few = told("class-12b", k=1, enough=list("abcde"), **given)
+    assert few.strip() == (
+        "Classes with enough clips: 5. From fewer than six no list of the best can be told from luck. "
+        "P1 finds 1 of its 3 printed ones again."
+    )
 
 
 def explained(**found):
@@ -66,7 +72,12 @@ def test_a_property_is_named_only_when_it_is_beyond_what_so_few_classes_can_tell
     assert "larger tonality lose less" in text
     assert "centroid" not in text
     assert "depth" not in text
-    assert "no property is seen" in told("class-17", found=explained(count=weak, depth=NOTHING), usable=3)
+    assert "no property is seen" in told("class-17", found=explained(count=weak, depth=NOTHING), usable=9)
+    assert "no property is seen" in told("class-17", found=explained(count=weak), usable=4)
+    for usable in (0, 3):
+        few = told("class-17", found=explained(count=strong), usable=usable)
+        assert f"measured: {usable}. Fewer than four cannot be ranked" in few
+        assert "lose more" not in few
 
 
 def test_worlds_are_told_where_there_are_any():
@@ -89,16 +100,21 @@ def test_the_norms_agree_or_not():
     turned = {"CSN": radius(3.0), "CRNN": radius(2.0), "ResNet": radius(1.0)}
     unsure = {"CSN": radius(1.0, 0.9), "CRNN": radius(1.1), "ResNet": radius(1.2)}
 
-    def text(*rows):
+    def text(*rows, **names):
         half_gone = dict(zip(("ℓ2", "ℓ∞", "ℓ1"), rows, strict=True))
         tell = lambda found, form="{}": "no radius tried" if math.isnan(found.value) else form.format(found)  # noqa: E731
-        return told("class-21", half_gone=half_gone, agreement=agreement, tell=tell)
+        return told("class-21", half_gone=half_gone, agreement=agreement, tell=tell, **names)
 
     assert "all norms tell the same tale" in text(order, order, order)
     assert "depends on the norm." in text(order, order, turned)
     assert "cannot be told" in text(order, order, unsure)
     beyond = text(order | {"CSN": NOTHING}, order, order)
     assert "in ℓ2 CSN (no radius tried), in ℓ∞ ResNet" in beyond
+    both = text(order | {"CSN": NOTHING, "CRNN": NOTHING}, order, order)
+    assert "in ℓ2 CSN and CRNN (no radius tried), in ℓ∞ ResNet (3.000" in both
+    few = Positives.of(FAIR[:6])
+    for rows in ((order, order, order), (order, order, turned)):
+        assert "cannot be told" in text(*rows, carried=few)
 
 
 def test_an_advantage_by_choice_shrinks_when_it_is_measured_again():
@@ -108,7 +124,8 @@ def test_an_advantage_by_choice_shrinks_when_it_is_measured_again():
     )
     real = lucky.assign(**{"drop elsewhere": [-0.4, 0.4, 0.4, 0.4]})
     assert "does not shrink" in told("class-25", "class-26", measured=real)
-    assert "No class here" in told("class-25", "class-26", measured=lucky.assign(drop=math.nan))
+    for few in (lucky.assign(drop=math.nan), lucky.head(3)):
+        assert "Fewer than four classes here" in told("class-25", "class-26", measured=few)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -197,7 +197,7 @@ def test_bad_media_are_listed_and_never_stop_the_rest(table, tmp_path, capsys):
     assert data.train.media(2).waveform.shape == (RATE,)
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "5 unreadable among 12 clips" in said
+    assert "5 of 12 clips are left out" in said
     (ledger,) = (cache_dir() / "data").glob("*.ledger.csv")
     assert "c0,file missing" in ledger.read_text().splitlines()
 

@@ -18,6 +18,19 @@ def test_counts_are_of_the_labels_and_a_class_needs_both_kinds_of_clips():
     assert (found.fewest, found.typical) == (1, 1)  # of the lower two of those that are scored
 
 
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ("", ""),
+        ("a", " Not scored, because all eval clips carry them or none: a."),
+        ("abcdefg", " Not scored, because all eval clips carry them or none: a, b, c, d, e, f, g."),
+        ("abcdefgh", " Not scored, because all eval clips carry them or none: a, b, c, d, e, f and 2 others."),
+    ],
+)
+def test_classes_without_a_score_are_named_as_long_as_they_are_few(missing, told):
+    assert Positives((5, *[0] * len(missing)), 9).untold(["z", *missing]) == told
+
+
 def test_where_nothing_can_be_ranked_it_is_said_at_once():
     with pytest.raises(AvlibError, match="no class is in some of the clips that are scored and not in all"):
         Positives.of(torch.tensor([[1, 0], [1, 0]]))

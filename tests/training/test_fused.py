@@ -7,6 +7,7 @@ import torch
 
 from avlib import profiles
 from avlib.data.split import Split
+from avlib.errors import AvlibError
 from avlib.models import CSN, VideoTagger
 from avlib.training import fused as module
 from avlib.training.fused import fused
@@ -89,3 +90,10 @@ def test_objective_and_seed_make_another_model(film, senses, asked, cache):
     weights = [model.head.event.weight for model in (plain, equal, other)]
     assert not torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize(("heard", "told"), [("audio", "the clips have audio, and not video"), ("video", "'audio'")])
+def test_a_sense_that_is_lacking_is_named(heard, told, film, senses, asked, cache):
+    asked(2)
+    with pytest.raises(AvlibError, match=told):
+        fused("mid1", film.only([heard]), "smoke", *senses)

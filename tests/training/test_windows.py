@@ -9,6 +9,7 @@ import torch
 from avlib import profiles
 from avlib.data import load
 from avlib.data.source import SPLITS
+from avlib.errors import AvlibError
 from avlib.metrics import tagging
 from avlib.models import PixelTagger, VideoTagger, WindowEncoder, sized
 from avlib.training import Recipe, predict, trained, windows
@@ -132,3 +133,10 @@ def test_the_eye_of_smoke_is_clearly_above_chance():
         tagging(torch.rand(labels.shape, generator=torch.Generator().manual_seed(i)), labels).mAP for i in range(20)
     ]
     assert tagging(predict(eye, seen.eval), labels).mAP > max(chances) + 0.2
+
+
+def test_clips_that_cannot_be_watched_are_named(encoder, clips):
+    with pytest.raises(AvlibError, match="the clips have audio, and not video"):
+        watched(encoder, clips.only(["audio"]))
+    with pytest.raises(AvlibError, match=r"video of shape .* does not fit"):
+        watched(encoder, watched(encoder, clips))

@@ -87,7 +87,7 @@ def test_a_clip_belongs_to_the_set_when_all_its_modalities_can_be_read(limit, mo
             (f"{split}-1", "no audio"), (f"{split}-2", "no video"), (f"{split}-4", "no file")
         }  # fmt: skip
     assert len(data.ledger) == 9, "each reason is kept once"
-    assert "9 unreadable among 60" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert "9 of 60 clips are left out" in capsys.readouterr().err.strip().splitlines()[-1]
     alone = stored(toy)
     assert data.checksums["audio"] != alone.checksums["audio"], "fewer clips are other features"
     assert data.checksums["labels"] != alone.checksums["labels"]
@@ -104,7 +104,7 @@ def test_bad_clips_go_to_the_ledger_and_the_rest_keeps_its_media(capsys):
     assert len(data.train) == 36
     assert data.ledger == (("train-2", "silence"), ("valid-2", "silence"), ("eval-2", "silence"))
     said = capsys.readouterr().err
-    assert "3 unreadable among 60" in said
+    assert "3 of 60 clips are left out" in said
     (table,) = (cache_dir() / "data").glob("*.ledger.csv")
     assert table.read_text().splitlines()[:2] == ["clip,reason", "train-2,silence"]
     assert data.train.ids[2] == "train-3"
