@@ -84,11 +84,19 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P1.26": 0.05,  # nor here
         "P1.27": 0,  # rows that contradict themselves
         "P1.28": 1,  # ‖δ‖/ε of what was projected
+        "P1.29": -0.05,  # no number is printed
+        "P2.1": quote("P2", 1, "Mid Fusion", "mAP", attack="A+V") - quote("P2", 1, "Audio UniModal", "mAP", attack="A"),
+        "P2.2": quote("P2", 1, "Mid Fusion", "mAP", attack="A") - quote("P2", 1, "Mid Fusion", "mAP", attack="A+V"),
         "P2.3": quote("P2", 2, "Mid Fusion", "accuracy", attack="A")
         - quote("P2", 2, "Mid Fusion", "accuracy", attack="V"),
-        "P1.29": -0.05,  # no number is printed
+        "P2.4": quote("P2", 2, "Mid Fusion", "mAP") - quote("P2", 2, "Mid Fusion", "mAP", attack="V"),
         "P2.14": 0,  # older studies
+        "P2.17": 0,  # no size is printed
         "P2.18": 0,
+        "P2.19": 1,  # an example
+        "P2.20": 0,  # no exception
+        "P2.21": 1,  # what a perfect search would find
+        "P2.22": 0.05,  # no number is printed
         "P2.31": 0.05,  # classes are not moved back in print
         "P2.32": 0.05,  # nor are modalities exchanged
     }

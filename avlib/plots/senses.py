@@ -30,13 +30,13 @@ def plane() -> tuple[Figure, pd.DataFrame]:
     for axis in (left, right):
         axis.plot([-2, 2], [2, -2], color=COLOURS[2], marker="", label="the fused model turns over")
         axis.fill_between([-2, 2], [2, -2], -2, color=COLOURS[2], alpha=0.12, linewidth=0)
-        axis.set(xlim=(-1.1, 2.1), ylim=(-1.1, 2.1), aspect="equal", xlabel="what the sound says, $m_A$")
+        axis.set(xlim=(-1.1, 2.1), ylim=(-1.1, 2.1), aspect="equal", xlabel="what the sound says")
     left.axvline(0, color=COLOURS[0], linestyle=LINES[1], label="the ear turns over")
     for (name, (x, y)), marker, fused, alone in zip(
         CLIPS.items(), MARKERS, radii["audio"], radii["audio alone"], strict=False
     ):
         left.plot(x, y, marker, color=INK, linestyle="none")
-        left.annotate(name, (x, y), xytext=(0, 7), textcoords="offset points", ha="center", fontsize="small")
+        left.annotate(name, (x, y), xytext=(14, 7), textcoords="offset points", ha="center", fontsize="small")
         for length, lift, colour in ((fused, 0.0, COLOURS[2]), (alone, -0.13, COLOURS[0])):
             how = {"arrowstyle": "->", "color": colour, "shrinkA": 4, "shrinkB": 0}
             left.annotate("", (x - length, y + lift), (x, y + lift), arrowprops=how)
@@ -48,7 +48,7 @@ def plane() -> tuple[Figure, pd.DataFrame]:
     right.plot([x - along, x], [y, y], color=COLOURS[0], linestyle=LINES[2], marker="")
     for words, place in (("separate, split", (0.25, 1.6)), ("joint", (-0.5, 1.2)), ("sound", (-0.7, 0.75))):
         right.annotate(words, place, ha="left", va="bottom", fontsize="small")
-    left.set(ylabel="what the picture says, $m_V$")
+    left.set(ylabel="what the picture says")
     legend_above(figure, left, columns=2)
     return figure, pd.DataFrame({"clip": list(CLIPS), "m_A": heard.tolist(), "m_V": seen.tolist(), **radii})
 
@@ -68,10 +68,11 @@ def gaps(found: Mapping[str, Mapping[str, Interval]], words: str) -> tuple[Figur
     return figure, pd.concat(rows, ignore_index=True)
 
 
-def surface(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+def surface(scores: pd.DataFrame, norm: float) -> tuple[Figure, pd.DataFrame]:
     """mAP over the plane of two radii: `scores` with multiples of ε_A as columns and of ε_V as rows.
 
-    A cell a pair of radii that was run.  The budgets are ways through the plane: marks stand where they spend one ε.
+    A cell a pair of radii that was run.  The budgets are ways through the plane: marks stand where they spend one ε,
+    and the joint one, of balls of this `norm`, may choose any point of its line.
     """
     figure, axis = plt.subplots(figsize=(5.6, 3.9))
     heard, seen, values = scores.columns.to_numpy(float), scores.index.to_numpy(float), scores.to_numpy(float)
@@ -81,17 +82,18 @@ def surface(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         for x, value in zip(heard, row, strict=True):
             ink = "white" if value < (low + high) / 2 else "black"
             axis.text(x, y - 0.12, f"{value:.2f}", ha="center", va="center", color=ink, fontsize="small")
-    _paths(axis, float(heard.max()))
+    _paths(axis, float(heard.max()), norm)
     figure.colorbar(drawn, ax=axis, label="mAP")
     axis.set(xlabel="radius of the sound, in ε", ylabel="radius of the picture, in ε", xticks=heard, yticks=seen)
     legend_above(figure, axis, columns=3)
     return figure, scores.rename_axis("eps_video").reset_index().rename(columns=str)
 
 
-def _paths(axis: Axes, far: float) -> None:
+def _paths(axis: Axes, far: float, norm: float) -> None:
     """Where each budget leads as its ε grows, and where it stands at ε = 1."""
     turn = np.linspace(0, np.pi / 2, 40)
-    axis.plot(np.cos(turn), np.sin(turn), color=PATH, linestyle=LINES[1], marker="", label="joint, ℓ2")
+    way = np.array([np.cos(turn), np.sin(turn)])
+    axis.plot(*(way / np.linalg.norm(way, norm, axis=0)), color=PATH, linestyle=LINES[1], marker="", label="A+V, joint")
     ways = {"A": (1, 0), "V": (0, 1), "A+V, separate": (1, 1), "A+V, split": (0.5, 0.5)}
     for (name, (x, y)), marker in zip(ways.items(), MARKERS, strict=False):
         axis.plot([0, x * far], [0, y * far], color=PATH, linewidth=0.8, linestyle="-", marker="")

@@ -44,10 +44,11 @@ def test_gaps_stand_side_by_side_in_the_order_of_the_attacks():
     assert axis.containers[0].lines[0].get_xdata()[0] < axis.containers[1].lines[0].get_xdata()[0]
 
 
-def test_the_surface_has_a_cell_and_its_number_at_each_pair_of_radii():
+@pytest.mark.parametrize("norm", [1, 2, math.inf])
+def test_the_surface_has_a_cell_and_its_number_at_each_pair_of_radii(norm):
     levels = [0, 0.5, 1, 1.5]
     scores = pd.DataFrame([[0.8 - 0.2 * a - 0.1 * v for a in levels] for v in levels], index=levels, columns=levels)
-    figure, drawn = senses.surface(scores)
+    figure, drawn = senses.surface(scores, norm)
     axis = figure.axes[0]
     written = {text.get_position()[0]: text.get_text() for text in axis.texts if text.get_position()[1] < 0}
     assert written == {0: "0.80", 0.5: "0.70", 1: "0.60", 1.5: "0.50"}  # along the sound
@@ -56,7 +57,10 @@ def test_the_surface_has_a_cell_and_its_number_at_each_pair_of_radii():
     marks = {line.get_label(): line.get_xydata().tolist() for line in axis.lines if line.get_label()[0] != "_"}
     assert marks["A+V, separate"] == [[1, 1]]
     assert marks["A+V, split"] == [[0.5, 0.5]]
-    assert np.linalg.norm(marks["joint, ℓ2"], axis=1).tolist() == pytest.approx([1.0] * len(marks["joint, ℓ2"]))
+    joint = np.array(marks["A+V, joint"])
+    assert np.linalg.norm(joint, norm, axis=1).tolist() == pytest.approx([1.0] * len(joint))
+    assert joint[0].tolist() == pytest.approx([1, 0])
+    assert joint[-1].tolist() == pytest.approx([0, 1], abs=1e-9)
 
 
 def test_radii_are_drawn_by_what_the_picture_says_and_only_where_there_are_some():
