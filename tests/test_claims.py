@@ -83,7 +83,17 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P1.26": 0.05,  # nor here
         "P1.27": 0,  # rows that contradict themselves
         "P1.28": 1,  # ‖δ‖/ε of what was projected
+        "P2.6": -0.5,  # "vary greatly": no number is printed
+        "P2.7": -0.5,  # a figure without a statistic
+        "P2.8": -0.5,  # nor here
+        "P2.9": -0.5,  # nor here
+        "P2.10": 0.8,  # no number is printed
+        "P2.15": 0,  # what it chooses is not printed
         "P2.18": 0,
+        "P2.23": 0,  # implied
+        "P2.24": 0,  # implied
+        "P2.25": -0.5,  # as P2.7
+        "P2.26": -0.5,  # as P2.8
     }
     assert {claim.id for claim in RULED} == predicted.keys()
     for claim in RULED:
