@@ -90,13 +90,23 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P2.3": quote("P2", 2, "Mid Fusion", "accuracy", attack="A")
         - quote("P2", 2, "Mid Fusion", "accuracy", attack="V"),
         "P2.4": quote("P2", 2, "Mid Fusion", "mAP") - quote("P2", 2, "Mid Fusion", "mAP", attack="V"),
+        "P2.6": -0.5,  # "vary greatly": no number is printed
+        "P2.7": -0.5,  # a figure without a statistic
+        "P2.8": -0.5,  # nor here
+        "P2.9": -0.5,  # nor here
+        "P2.10": 0.8,  # no number is printed
         "P2.14": 0,  # older studies
+        "P2.15": 0,  # what it chooses is not printed
         "P2.17": 0,  # no size is printed
         "P2.18": 0,
         "P2.19": 1,  # an example
         "P2.20": 0,  # no exception
         "P2.21": 1,  # what a perfect search would find
         "P2.22": 0.05,  # no number is printed
+        "P2.23": 0,  # implied
+        "P2.24": 0,  # implied
+        "P2.25": -0.5,  # as P2.7
+        "P2.26": -0.5,  # as P2.8
         "P2.31": 0.05,  # classes are not moved back in print
         "P2.32": 0.05,  # nor are modalities exchanged
     }

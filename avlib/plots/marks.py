@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from avlib import text
 from avlib.plots.style import COLOURS
 
-WIDE, HIGH, EDGE = 560, 330, 46  # of the picture, and what is left beside it for numbers
+WIDE, HIGH, EDGE = 380, 290, 56  # of the picture, and what is left beside it for numbers
 TICKS = 5
 
 
@@ -39,11 +40,10 @@ def html(marks: Sequence[Mark], sounds: Sequence[str], axes: tuple[str, str], wo
     across = lambda x: EDGE + (WIDE - EDGE - 12) * (x - left) / (right - left)  # noqa: E731
     upwards = lambda y: HIGH - EDGE - (HIGH - EDGE - 12) * (y - low) / (high - low)  # noqa: E731
     scale = "".join(
-        f'<text x="{across(x):.0f}" y="{HIGH - EDGE + 18}" text-anchor="middle">{x:.2g}</text>'
-        f'<text x="{EDGE - 8}" y="{upwards(y) + 4:.0f}" text-anchor="end">{y:.2g}</text>'
-        for x, y in (
-            (left + (right - left) * at / (TICKS - 1), low + (high - low) * at / (TICKS - 1)) for at in range(TICKS)
-        )
+        f'<text x="{across(x):.0f}" y="{HIGH - EDGE + 18}" text-anchor="middle">{x:.3g}</text>'
+        for x in _round(left, right)
+    ) + "".join(
+        f'<text x="{EDGE - 8}" y="{upwards(y) + 4:.0f}" text-anchor="end">{y:.3g}</text>' for y in _round(low, high)
     )
     dots = "".join(
         f'<circle cx="{across(mark.x):.1f}" cy="{upwards(mark.y):.1f}" r="6"{" class=now" * (at == 0)}>'
@@ -73,13 +73,22 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
     return low - spare, high + spare
 
 
+def _round(low: float, high: float) -> list[float]:
+    """A few round numbers from `low` to `high`.
+
+    >>> _round(0.41, 0.93)
+    [0.45, 0.6, 0.75, 0.9]
+    """
+    return [float(round(tick, 9)) for tick in MaxNLocator(TICKS).tick_values(low, high) if low <= tick <= high]
+
+
 # In the output and not in the book's own style sheet, so that JupyterLab shows the same.
 STYLE = f"""<style>
 .marks{{display:grid;gap:.8rem 2rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr));margin:1rem 0;
 width:100%;text-align:left}}
-.marks svg{{width:100%;grid-column:span 1;overflow:visible}}
+.marks svg{{width:100%;overflow:visible}}
 .marks path{{fill:none;stroke:currentColor;opacity:.6}}
-.marks text{{fill:currentColor;font-size:14px}}
+.marks text{{fill:currentColor;font-size:13px}}
 .marks circle{{fill:{COLOURS[0]};fill-opacity:.65;stroke:currentColor;stroke-width:0;cursor:pointer}}
 .marks circle.now{{fill:{COLOURS[1]};fill-opacity:1;stroke-width:2}}
 .marks select{{font:inherit;max-width:14rem;padding:.2em}}

@@ -179,14 +179,16 @@ def test_worlds_are_told_where_there_are_any():
     assert "draws no world" in told("dense-32", "dense-38", worlds=0, **names)
 
 
+@pytest.mark.parametrize("ahead", SIDES)
 @pytest.mark.parametrize("side", SIDES)
-def test_a_surrogate_agrees_or_not_and_its_cost_is_a_ratio(side):
+def test_a_surrogate_agrees_or_not_beats_its_rival_or_not_and_costs_less_or_not(side, ahead):
     agreed = {"κ": SIDES[side], "ρ": ACROSS, "the clean AP": between(0.5, 0.7)}
-    text = told("dense-41", agreed=agreed, surrogate=SIDES[side], dear=20.0, cheap=2.0, usable=9)
+    names = {"surrogate": SIDES[side], "ahead": SIDES[ahead], "usable": 9}
+    text = told("dense-41", agreed=agreed, dear=20.0, cheap=2.0, **names)
     assert "the attack costs 5.0 times as much" in text
-    assert "The best guess here is the clean AP" in text
     assert {1: "as the attack does, more than luck", 0: "is not seen here", -1: "the wrong way round"}[side] in text
-    few = told("dense-41", agreed=dict.fromkeys(agreed, NOTHING), surrogate=NOTHING, dear=1.0, cheap=0.0, usable=2)
+    assert {1: "a better guess than the clean AP", 0: "not told apart", -1: "the clean AP is the better"}[ahead] in text
+    few = told("dense-41", agreed=dict.fromkeys(agreed, NOTHING), dear=1.0, cheap=0.0, **names | {"usable": 2})
     assert "too few classes" in few
 
 
