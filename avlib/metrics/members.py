@@ -1,8 +1,9 @@
 """The clips of each class, as measures of whole classes go through them: all classes in one list."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from avlib.errors import AvlibError
@@ -14,11 +15,12 @@ TOO_FEW = f"fewer than {FEWEST} members"
 Indices = np.ndarray
 
 
-class Members(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Members:
     """All M members of all classes, class by class: `clip` and `label` (M,); `first` and `count` (C,) find a class.
 
-    >>> clip, label, first, count = Members.of(np.array([[True, True], [False, True]]))
-    >>> clip.tolist(), label.tolist(), first.tolist(), count.tolist()
+    >>> found = Members.of(np.array([[True, True], [False, True]]))
+    >>> found.clip.tolist(), found.label.tolist(), found.first.tolist(), found.count.tolist()
     ([0, 0, 1], [0, 1, 1], [0, 1], [1, 2])
     """
 
@@ -53,8 +55,7 @@ def flagged(features: ArrayLike, labels: ArrayLike) -> Flags:
     flags = truth.astype(bool)
     if not np.array_equal(flags, truth):
         raise AvlibError(f"labels must be 0 or 1, found {truth[flags != truth][0]}: threshold soft labels first")
-    finite = features.isfinite() if isinstance(features, Tensor) else np.isfinite(features)
-    whole = finite.reshape(len(finite), -1).all(1)
+    whole = torch.as_tensor(features).isfinite().flatten(1).all(1)
     if not whole.all():
         raise AvlibError(
             f"features are not finite in {int((~whole).sum())} of {len(whole)} clips: look for it upstream"

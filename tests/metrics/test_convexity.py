@@ -167,7 +167,7 @@ def test_what_cannot_be_measured_is_refused():
 
 def test_members_are_found_class_by_class():
     flags = np.random.default_rng(0).random((40, 5)) < 0.3
-    clip, label, first, count = Members.of(flags)
+    found = Members.of(flags)
     for c in range(5):
-        assert clip[first[c] : first[c] + count[c]].tolist() == np.flatnonzero(flags[:, c]).tolist()
-    assert label.tolist() == sorted(label.tolist())
+        assert found.clip[found.first[c] :][: found.count[c]].tolist() == np.flatnonzero(flags[:, c]).tolist()
+    assert found.label.tolist() == np.nonzero(flags.T)[0].tolist()

@@ -137,6 +137,7 @@ def test_what_has_no_density_says_why():
     ]
     assert found[["rho", "shell"]].isna().all().all()
     assert density(points, labels, tau=0.6)["reason"].tolist()[3:] == ["", ""]
+    assert one(shells(radii=(0.3, 0.3)))["reason"] == "no crust: R_τ = R"  # but for rounding
     empty = density(points, np.zeros((11, 2)))
     assert empty["rho"].isna().all()
     assert empty["n"].tolist() == [0, 0]
