@@ -131,7 +131,7 @@ def test_pictures_agree_or_not(tighter, words):
              "areas": {"guided mix-up": [0.1, 0.2], "vanilla": [0.3, 0.4]}}  # fmt: skip
     text = told("mix-37", **names)
     assert words in text
-    assert f"are smaller in {tighter}," in text
+    assert f"are smaller in {tighter}:" in text
     assert "(the classes of the figure)" in text
     assert "UMAP takes longer" in text
     other = told("mix-37", **names | {"named": ["z"]}, size=Some(umap=True))
@@ -185,7 +185,7 @@ def test_the_check_of_the_exercise_knows_right_from_wrong():
 @pytest.mark.parametrize("sides", [(1, 0), (0, 0), (-1, 0), (1, 1)])
 def test_a_borrowed_noise_flatters_or_does_not(sides):
     names = ("plain mix-up", "guided mix-up")
-    text = told("mix-54", universal=lambda *a: None, vanilla=[None], predict=lambda *a: None, seen=Some(eval=None),
+    text = told("mix-54", fitted={"vanilla": [None]}, predict=lambda *a: None, seen=Some(eval=None),
                 models={"vanilla": [None], **{name: [None] for name in names}},
                 found={name: {"universal δ": [None]} for name in names},
                 paired=one_by_one(*(SIDES[side] for side in sides)))  # fmt: skip

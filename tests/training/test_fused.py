@@ -8,6 +8,7 @@ import torch
 from avlib import profiles
 from avlib.data.split import Split
 from avlib.errors import AvlibError
+from avlib.mixup import MixUp
 from avlib.models import CSN, VideoTagger
 from avlib.training import fused as module
 from avlib.training.fused import fused
@@ -97,3 +98,12 @@ def test_a_sense_that_is_lacking_is_named(heard, told, film, senses, asked, cach
     asked(2)
     with pytest.raises(AvlibError, match=told):
         fused("mid1", film.only([heard]), "smoke", *senses)
+
+
+def test_transforms_change_what_is_tuned_and_nothing_else(film, senses, asked, cache):
+    seen = asked(1, lr=1e-2)
+    mix = MixUp(share=1.0)
+    plain, mixed = (fused("late_sum", film, "smoke", *senses, transforms=each) for each in ((), (mix,)))
+    assert [recipe.transforms for recipe, _ in seen] == [(), (mix,)]
+    assert all(torch.equal(start, seen[0][1][name]) for name, start in seen[1][1].items()), "both begin alike"
+    assert not torch.equal(plain.head.event.weight, mixed.head.event.weight)
