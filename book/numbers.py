@@ -78,18 +78,16 @@ HEADLINES = {
         "deactivation_l2_CSN": "ε at which half of CSN's mAP is gone, ℓ2",
         "norms_agree": "Kendall's τ between the norms' rankings of the taggers",
     },
-<<<<<<< HEAD
-    "14_what_holds": {
-        "median_bands": "median over conventions: mAP left in the high band minus the low one",
-        "median_senses": "median over conventions: attacked mAP of the ear minus that of late_sum",
-        "share_bands": "share of specifications in which low noise harms more",
-=======
     "13_when_the_eye_dominates": {
         "eye_minus_ear": "accuracy of the eye minus accuracy of the ear",
         "recalibrated_minus_attacked": "accuracy that comes back when each class is moved back",
         "video_minus_audio_harm": "accuracy that δ on the picture takes more than δ on the sound",
         "dominance_turned": "by how much that changes when the other sense is exchanged",
->>>>>>> ch13
+    },
+    "14_what_holds": {
+        "median_bands": "median over conventions: mAP left in the high band minus the low one",
+        "median_senses": "median over conventions: attacked mAP of the ear minus that of late_sum",
+        "share_bands": "share of specifications in which low noise harms more",
     },
 }
 
