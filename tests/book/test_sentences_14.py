@@ -46,8 +46,14 @@ def test_a_claim_that_keeps_its_sign_and_one_that_a_convention_turns():
     assert "in **100%** of 2 specifications, beyond luck in 100%, and the reverse beyond luck in 0%" in first
     assert "No convention turns the median" in first
     assert "in **50%** of 2 specifications, beyond luck in 50%, and the reverse beyond luck in 50%" in second
-    assert "with: other (-0.150)" in second
+    assert "with: other (-0.150, beyond luck in 1 of 1)" in second
     assert "train" not in second
+
+
+def test_a_turn_that_may_be_luck_is_called_so():
+    found = table(ABOVE, between(-0.3, 0.1), BELOW, ball=["own", "other", "other"])
+    assert "with: other (-0.125, beyond luck in 1 of 2)" in judged({"a": found})
+    assert "beyond luck in 0 of 1)" in judged({"a": found.iloc[:2]})
 
 
 def test_what_a_random_delta_shows_too_is_said():
