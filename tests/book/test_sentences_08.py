@@ -124,8 +124,11 @@ def test_whose_noise_hurts_whom(side):
 @pytest.mark.parametrize("flags", [0, 1, 3])
 def test_masking_is_told_by_the_flags(flags):
     raised = {"ResNet": ["one", "two", "three"][:flags], "CRNN": [], "CSN": ["one"]}
-    masking = pd.DataFrame({"PGD": dict.fromkeys(NETWORKS, ABOVE)})
+    masking = pd.DataFrame({"no attack": dict.fromkeys(NETWORKS, ACROSS), "PGD": dict.fromkeys(NETWORKS, ABOVE)})
     text = told("arch-28", raised=raised, masking=masking)["run"].text
+    assert "before any attack" not in text
+    masking["no attack"] = [between(1.0, 1.0)] * len(NETWORKS)
+    assert "All of them are broken before any attack" in told("arch-28", raised=raised, masking=masking)["run"].text
     assert ("**ResNet raises no flag**" in text) == (not flags)
     assert (f"raises {flags} flag" in text) == bool(flags)
     assert ("cannot be taken for robustness" in text) == bool(flags)
