@@ -76,7 +76,9 @@ def test_the_conclusion_of_the_paper_needs_both(informs, breaks):
     text = told("band-37", paired=gaps, averages=none, noisy=none,
                 agree={("a", "b"): 0.5, ("a", "c"): math.nan})  # fmt: skip
     assert ("the lowest band informs most" in text.lower()) == (informs == 1)
+    assert ("is not seen to inform most" in text) == (informs != 1)
     assert ("is the most harmful" in text) == (breaks == 1)
+    assert ("is not seen to be the most harmful" in text) == (breaks != 1)
     assert ("both halves" in text) == (informs == breaks == 1)
     assert "a with b 0.50; a with c –" in text
 

@@ -1,5 +1,6 @@
 """Sentences of chapter 7 that tell a result: the cells of the notebook, fed with results from every side."""
 
+import itertools
 import re
 from itertools import permutations
 from types import SimpleNamespace as Some
@@ -190,12 +191,16 @@ def test_where_deeper_is_safer(sides):
 
 @pytest.mark.parametrize(("by_sound", "words"), [("late", "the same one"), ("early", "not the same")])
 def test_who_loses_by_the_wrong_film(by_sound, words):
-    gaps = iter([ABOVE, ACROSS, BELOW, ACROSS, between(0.4, 0.6)])
-    text = told("meet-38", worlds={"pictures exchanged": Some(eval=None)}, predict=lambda *_: FAIR,
-                taps={tap: [None] for tap in TAPS}, clean=dict.fromkeys(TAPS), paired=lambda *a, **k: next(gaps),
-                fell=dict.fromkeys(TAPS, 0.1) | {by_sound: 0.5})  # fmt: skip
+    gaps = itertools.cycle([ABOVE, ACROSS, BELOW, ACROSS, between(0.4, 0.6)])
+    given = {"worlds": {"pictures exchanged": Some(eval=None)}, "predict": lambda *_: FAIR,
+             "taps": {tap: [None] for tap in TAPS}, "clean": dict.fromkeys(TAPS),
+             "paired": lambda *a, **k: next(gaps), "fell": dict.fromkeys(TAPS, 0.1) | {by_sound: 0.5}}  # fmt: skip
+    text = told("meet-38", **given)
     assert "Most is lost by late" in text
     assert words in text
+    few = told("meet-38", **given, carried=Positives.of(FAIR[:6]))
+    assert "from so few positives that tells nothing" in few
+    assert words not in few
 
 
 @pytest.mark.parametrize(("side", "words"), [(1, "still above"), (0, "for sure"), (-1, "worse than none")])

@@ -18,6 +18,9 @@ READINGS = ("what is left", "what is lost", "the share kept", "the loss beyond r
 NOTHING = between(math.nan, math.nan)
 
 
+FEW = Positives.of(FAIR[:6])
+
+
 def told(cell, **names):
     given = {"math": math, "pd": pd, "torch": torch, "run": Run(), "seeds": 1, "how": {}, "truth": FAIR, "norm": 2,
              "networks": NETWORKS, "carried": Positives.of(FAIR), "contrast": contrast, "verdict": verdict,
@@ -63,6 +66,8 @@ def test_a_ranking_is_told_with_its_way_of_counting(side, same, beaten):
     assert {1: "less than every other", 0: "no less for sure", -1: "more than some other"}[side] in text
     assert ("ahead of the winner by what is lost" in text) == bool(beaten)
     assert ("ahead by none" in text) == (not beaten)
+    assert "may be luck" not in text
+    assert "may be luck" in told("arch-14", winner=winner, beaten=beaten, least=SIDES[side], carried=FEW)["run"].text
 
 
 def test_where_nothing_has_a_value_nothing_is_ranked():
@@ -77,6 +82,8 @@ def test_the_eye_beside_the_best_ear(side):
     text = told("arch-15", pictured=True, **names)["run"].text
     assert {1: "above that of every", 0: "not told apart", -1: "below the best"}[side] in text
     assert "(CRNN)" in text
+    assert ("This lead is a second sense" in text) == (side > 0)
+    assert ("A lead would be a second sense" in text) == (side <= 0)
     assert told("arch-15", pictured=False)["run"].said == []
 
 
@@ -107,6 +114,9 @@ def test_whose_noise_hurts_whom(side):
     alike = told("arch-21", **names | {"kept": kept * 0 + 0.5, "darkest": {name: name for name in NETWORKS}})
     assert alike["shared"] == pytest.approx(1)
     assert "about sounds" in alike["run"].text
+    few = told("arch-21", **names, carried=FEW)["run"].text
+    assert "from so few positives that tells nothing" in few
+    assert "about the model" not in few
     harmless = told("arch-21", **names | {"kept": kept * 0 + 1.0, "darkest": {name: name for name in NETWORKS}})
     assert "nothing that could be shared out" in harmless["run"].text
 
@@ -114,8 +124,11 @@ def test_whose_noise_hurts_whom(side):
 @pytest.mark.parametrize("flags", [0, 1, 3])
 def test_masking_is_told_by_the_flags(flags):
     raised = {"ResNet": ["one", "two", "three"][:flags], "CRNN": [], "CSN": ["one"]}
-    masking = pd.DataFrame({"PGD": dict.fromkeys(NETWORKS, ABOVE)})
+    masking = pd.DataFrame({"no attack": dict.fromkeys(NETWORKS, ACROSS), "PGD": dict.fromkeys(NETWORKS, ABOVE)})
     text = told("arch-28", raised=raised, masking=masking)["run"].text
+    assert "before any attack" not in text
+    masking["no attack"] = [between(1.0, 1.0)] * len(NETWORKS)
+    assert "All of them are broken before any attack" in told("arch-28", raised=raised, masking=masking)["run"].text
     assert ("**ResNet raises no flag**" in text) == (not flags)
     assert (f"raises {flags} flag" in text) == bool(flags)
     assert ("cannot be taken for robustness" in text) == bool(flags)
