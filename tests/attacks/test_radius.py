@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from avlib.attacks import Threat
+from avlib.attacks import Threat, pgd
 from avlib.attacks.radius import radius, towards_the_other_side, wrong_side
 from avlib.errors import AvlibError
 from avlib.losses import margin
@@ -115,3 +115,24 @@ def test_impossible_searches_are_refused(wrong):
     model, x, sides, threats, _ = additive(2)
     with pytest.raises(AvlibError, match=next(iter(wrong))):
         radius(model, x, sides, threats, **{"steps": 2, "halvings": 1, **wrong})
+
+
+def test_each_search_begins_at_the_delta_that_broke_the_clip_last(monkeypatch):
+    model, x, sides, threats, _ = additive(2)
+    asked, answered = [], []
+
+    def watching(model, batch, labels, within, *, start, **how):
+        found = pgd(model, batch, labels, within, start=start, **how)
+        asked.append(start)
+        broken = wrong_side(model(found.batch), labels)
+        answered.append((found.delta["audio"], broken))
+        return found
+
+    monkeypatch.setattr("avlib.attacks.radius.pgd", watching)
+    radius(model, x, sides, {"audio": threats["audio"]}, steps=2, halvings=5)
+    assert asked[0] is None
+    expected = answered[0][0]
+    for start, (delta, broken) in zip(asked[1:], answered[1:], strict=True):
+        assert torch.equal(start["audio"], expected)
+        expected = torch.where(broken[:, None, None], delta, expected)
+    assert any(bool(broken.any()) and not bool(broken.all()) for _, broken in answered[1:])
