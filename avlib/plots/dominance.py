@@ -59,7 +59,7 @@ def landing(told: Mapping[str, Tensor], classes: Sequence[str]) -> tuple[Figure,
         axis.set_title(name, loc="left")
         axis.set_ylabel("share")
     few = place[:: max(1, len(place) // 12)]
-    axis.set_xticks(few, [str(classes[order[i]])[:18] for i in few], rotation=30, ha="right", fontsize="small")
+    axis.set_xticks(few, [str(classes[order[i]])[:22] for i in few], rotation=30, ha="right", fontsize="small")
     return figure, pd.DataFrame(
         {"class": [classes[i] for i in order], **{name: s[order] for name, s in shares.items()}}
     )
