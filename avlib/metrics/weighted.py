@@ -25,6 +25,9 @@ def weighted_ap_auc(scores: np.ndarray, labels: Flags, weights: Array) -> tuple[
 
 
 def _class_ap_auc(scores: np.ndarray, truth: Flags, weights: Array) -> tuple[Array, Array]:
+    if truth.all() or not truth.any():  # of 527 classes most, where clips are few
+        nothing = np.full(weights.shape[1], np.nan)
+        return nothing, nothing
     order = np.argsort(scores)
     ranked, hits = scores[order], order[truth[order]]
     gain = weights[hits]  # (P, R), by ascending score
