@@ -85,7 +85,8 @@ def radius(
     with torch.no_grad(), attacking(model) as still:
         before = whole(still(batch))
     low, high = (torch.full(labels.shape[:1], t, dtype=before.dtype, device=labels.device) for t in (0.0, 1.0))
-    lost, start = _lost(before), None
+    lost = _lost(before)
+    start: dict[str, Tensor] | None = None
     for search in range(1 + halvings):
         share = high if search == 0 else (low + high) / 2
         found = pgd(
@@ -103,9 +104,10 @@ def radius(
             after = whole(still(found.batch))
         lost, success = lost | _lost(after) | found.unsound, broken(after, labels)
         if search == 0:
-            reached, start = success, found.delta
+            reached = success
         low, high = torch.where(success, low, share), torch.where(success, share, high)
-        start = {name: _chosen(success, delta, start[name]) for name, delta in found.delta.items()}
+        held = found.delta if start is None else start
+        start = {name: _chosen(success, delta, held[name]) for name, delta in found.delta.items()}
     radii = torch.where(reached, high, torch.full_like(high, math.inf))
     radii = torch.where(broken(before, labels), torch.zeros_like(radii), radii)
     return torch.where(lost, torch.full_like(radii, math.nan), radii)

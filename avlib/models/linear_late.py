@@ -38,7 +38,8 @@ class LinearLate(Late):
 def fit_linear_late(split: Split, *, penalty: float = 1.0) -> LinearLate:
     """The optimum of `logistic_regression` on the flattened sound and picture of `split` beside each other."""
     sound, picture = split.whole("audio"), split.whole("video")
-    model = LinearLate(split.labels.shape[1], tuple(sound.shape[1:]), tuple(picture.shape[1:]))
+    (_, frames, mels), (_, windows, features) = sound.shape, picture.shape
+    model = LinearLate(split.labels.shape[1], (frames, mels), (windows, features))
     design = torch.cat([sound.flatten(1), picture.flatten(1)], dim=1)
     weights, bias = logistic_regression(design, split.labels.to(design.device), penalty)
     parts = weights.split([model.head.in_features, model.eye_head.in_features], dim=1)
