@@ -1,7 +1,7 @@
 """Adversarial training: a recipe's clips as an attacker would leave them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -105,13 +105,15 @@ class _Shared:
         self, model: nn.Module, batch: Batch, labels: Labels, generator: torch.Generator
     ) -> tuple[Batch, Labels]:
         self._ascend()
-        self.ws = [w.requires_grad_() for w in self.ws]
+        here = labels.hard.device  # where the training is, which the training split need not be
+        self.allowed = [replace(ball, unit=ball.unit.to(here)) for ball in self.allowed]
+        self.ws = [w.to(here).requires_grad_() for w in self.ws]
         return {**batch, **add(batch, deltas(self.allowed, self.ws), limits(batch, self.bounds))}, labels
 
     def _ascend(self) -> None:
         gradients = [w.grad for w in self.ws if w.grad is not None]
         self.ws = [w.detach() for w in self.ws]
-        if len(gradients) == len(self.ws):
+        if len(gradients) == len(self.ws):  # not before the first batch
             # Under several processes each has met a share of the batch; δ is one for all.
             if torch.distributed.is_available() and torch.distributed.is_initialized():
                 for gradient in gradients:

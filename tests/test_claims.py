@@ -95,6 +95,9 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P2.8": -0.5,  # nor here
         "P2.9": -0.5,  # nor here
         "P2.10": 0.8,  # no number is printed
+        "P2.11": quote("P2", 1, "Mid Fusion mixup", "mAP", "A+V") - quote("P2", 1, "Mid Fusion", "mAP", "A+V"),
+        "P2.12": quote("P2", 1, "Mid Fusion mixup", "mAP", "A+V") - quote("P2", 1, "Mid Fusion AT", "mAP", "A+V"),
+        "P2.13": 0.05,  # a figure
         "P2.14": 0,  # older studies
         "P2.15": 0,  # what it chooses is not printed
         "P2.17": 0,  # no size is printed
@@ -107,6 +110,10 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P2.24": 0,  # implied
         "P2.25": -0.5,  # as P2.7
         "P2.26": -0.5,  # as P2.8
+        "P2.27": 0.05,  # in words; the table has less with mix-up than without
+        "P2.28": 0.05,  # no attack on each clip is printed
+        "P2.29": 2.5,  # no cost is printed
+        "P2.30": 0.05,  # a figure
         "P2.31": 0.05,  # classes are not moved back in print
         "P2.32": 0.05,  # nor are modalities exchanged
     }

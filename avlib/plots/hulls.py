@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from avlib.metrics import Interval
 from avlib.metrics.hulls import Hull, Points, hull, inner
 from avlib.plots.pieces import bars, ends
-from avlib.plots.style import COLOURS, LINES, MARKERS
+from avlib.plots.style import COLOURS, INK, LINES, MARKERS
 
 INNER = 0.8
 SHAPES = [*MARKERS, "P", "X", "*"]
@@ -73,11 +73,11 @@ def front(
     rows = []
     for axis, (attack, scores) in zip(axes[0], robust.items(), strict=True):
         best = undominated(cost, {name: score.value for name, score in scores.items()})
-        axis.plot([cost[n] for n in best], [scores[n].value for n in best], color="grey", linestyle=":", marker="")
-        near = _beside(cost)
+        place = _beside(cost)
+        axis.plot([place[n] for n in best], [scores[n].value for n in best], color=INK, linestyle=":", marker="")
         for i, (name, score) in enumerate(scores.items()):
             colour, marker = COLOURS[i % len(COLOURS)], SHAPES[i % len(SHAPES)]
-            bars(axis, [cost[name] * near[name]], [score], color=colour, marker=marker, linestyle="", label=name)
+            bars(axis, [place[name]], [score], color=colour, marker=marker, linestyle="", label=name)
             rows.append({"attack": attack, "defence": name, "cost": cost[name], "clean": clean[name].value,
                          "on the front": name in best, **{end: v[0] for end, v in ends([score]).items()}})  # fmt: skip
         axis.set(xscale="log", xlabel="passes a clip of training", title=attack)
@@ -90,11 +90,11 @@ def front(
 
 
 def _beside(cost: Mapping[str, float]) -> dict[str, float]:
-    """A factor for each name that sets those of one cost side by side."""
+    """Where each name stands on an axis of costs: those of one cost side by side."""
     found: dict[str, float] = {}
     for level in set(cost.values()):
         names = [name for name, value in cost.items() if value == level]
-        found |= {name: 1.06 ** (i - (len(names) - 1) / 2) for i, name in enumerate(names)}
+        found |= {name: level * 1.06 ** (i - (len(names) - 1) / 2) for i, name in enumerate(names)}
     return found
 
 

@@ -47,6 +47,7 @@ def test_the_printed_rule_chooses_or_does_not():
     text = choice([0.9, 0.95, 1.0], [1.0, 2.0, 3.0], [0.9, 0.95, 1.0], [1.0, 1.0, 1.0])
     assert "chooses no pair here: *T = 0.5 and D = 8 leave 0 of 3" in text
     assert "next to nothing is left" in text
+    assert "some classes are not convex" in choice([0.8, 0.9, 1.0], [1.0, 2, 3], [0.9, 0.95, 1.0], [0.9, 1.0, 1.0])
     assert "it says which classes are recognised" in text
     assert "That chooses a, b: 50% of the training clips" in text
     assert "By lot: b, c, 50%" in text
@@ -85,7 +86,12 @@ def versus(vanilla=(0, 0, 0), lot=0, plain=0, one=(0, 0), every=(0, 0)):
 
 @pytest.mark.parametrize(("helps", "lot"), list(product(SIDES, SIDES)))
 def test_whether_mixing_helps_and_whether_the_choice_does(helps, lot):
-    text = told("mix-26", versus=versus((-1, helps, 0), lot, 1))
+    states = dict.fromkeys(("random δ", "universal δ"))
+    text = told(
+        "mix-26", versus=versus((-1, helps, 0), lot, 1), found={"vanilla": states}, paired=lambda *a, **k: SIDES[lot]
+    )
+    assert ("there is something to defend against" in text) == (lot > 0)
+    assert ("nothing to defend against" in text) == (lot <= 0)
     assert f"Untouched, guided mix-up is {WORD[-1]} the vanilla model" in text
     assert f"under the universal δ it is {WORD[helps]} it" in text
     assert f"it is {WORD[lot]} mix-up by lot" in text

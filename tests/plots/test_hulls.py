@@ -34,12 +34,12 @@ def test_marks_stand_at_cost_and_score_and_the_front_joins_the_undominated():
     }
     figure, drawn = hulls.front(cost, {"universal": at, "sample-wise": at}, at)
     axis = figure.axes[0]
-    assert axis.lines[0].get_xydata().tolist() == [[2, pytest.approx(0.4)], [5, pytest.approx(0.6)]]
+    marks = [box.lines[0].get_xydata()[0] for box in axis.containers]
+    assert axis.lines[0].get_xydata().tolist() == [marks[1].tolist(), marks[2].tolist()]
     rows = drawn[drawn["attack"] == "universal"].set_index("defence")
     assert rows["on the front"].tolist() == [False, True, True, False]
     assert rows["value"].tolist() == pytest.approx([0.3, 0.4, 0.6, 0.5])
     assert rows["cost"].tolist() == list(cost.values())
-    marks = [box.lines[0].get_xydata()[0] for box in axis.containers]
     for (x, y), name in zip(marks, cost, strict=True):
         assert x == pytest.approx(cost[name], rel=0.1)
         assert y == pytest.approx(at[name].value)

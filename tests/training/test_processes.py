@@ -1,6 +1,8 @@
 import torch
 from lightning_fabric import Fabric
 
+from avlib.adversary import UniversalAdversary
+from avlib.attacks import Threat
 from avlib.mixup import MixUp
 from avlib.training import Recipe, predict, trained
 
@@ -10,7 +12,9 @@ def test_two_processes_train_one_model(data, factory, cache, tmp_path, monkeypat
 
     def work(fabric: Fabric) -> None:
         assert fabric.world_size == 2
-        model, history = trained(factory, data, Recipe(epochs=2, batch_size=8, transforms=(MixUp(),)), fabric=fabric)
+        shared = UniversalAdversary((("audio", Threat(2, 0.5, over="frame")),))
+        recipe = Recipe(epochs=2, batch_size=8, transforms=(MixUp(), shared))
+        model, history = trained(factory, data, recipe, fabric=fabric)
         torch.save((predict(model, data.eval), history.train_loss.tolist()), tmp_path / f"{fabric.global_rank}.pt")
 
     monkeypatch.setenv("MASTER_PORT", "")  # to be gone after the test: Fabric sets it
