@@ -36,4 +36,4 @@ def older(than: str, attacked: str) -> list[str]:
     if than not in set(found["key"]):
         raise AvlibError(f"{than} is not in data/studies.csv; there are: {', '.join(found['key'])}")
     month = found.loc[found["key"] == than, "month"].item()
-    return found.loc[(found["attacked"] == attacked) & (found["month"] <= month), "key"].tolist()
+    return found.loc[(found["attacked"] == attacked) & (found["month"] < month), "key"].tolist()
