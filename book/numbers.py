@@ -78,6 +78,24 @@ HEADLINES = {
         "deactivation_l2_CSN": "ε at which half of CSN's mAP is gone, ℓ2",
         "norms_agree": "Kendall's τ between the norms' rankings of the taggers",
     },
+    "10_two_senses": {
+        "lead_separate": "attacked mAP of late_sum minus that of the ear, ε for each sense",
+        "single_minus_separate": "mAP that an attack on both senses takes more than the stronger on one",
+        "late_ordered": "share of tags whose radii are ordered as the theorem foretells",
+        "snr_gap": "dB by which equal ε differ between the senses",
+    },
+    "11_dense_and_convex": {
+        "size_density": "rank correlation of class size and ρ",
+        "recall_kappa": "rank correlation of recall and κ between all clips",
+        "surrogate": "rank correlation of κ and what a class keeps",
+        "variance_radius": "rank correlation of a class's variance and its clips' radius",
+    },
+    "12_mixing_as_defence": {
+        "guided_minus_vanilla_universal": "mAP under one δ, guided mix-up minus none",
+        "guided_minus_one_step_adversary_universal": "the same, guided mix-up minus the one-step adversary",
+        "purity_change": "neighbour purity, guided mix-up minus none",
+        "passes_one_step_per_guided": "passes of the one-step adversary as a multiple of guided mix-up's",
+    },
     "13_when_the_eye_dominates": {
         "eye_minus_ear": "accuracy of the eye minus accuracy of the ear",
         "recalibrated_minus_attacked": "accuracy that comes back when each class is moved back",

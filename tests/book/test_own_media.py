@@ -72,16 +72,19 @@ def places(tmp_path, monkeypatch) -> Places:
     return Places(root)
 
 
-SEEN = ["02b_first_eye", "07_where_senses_meet", "13_when_the_eye_dominates"]  # need pictures
+SEEN = [  # need pictures
+    "02b_first_eye", "07_where_senses_meet", "10_two_senses", "12_mixing_as_defence", "13_when_the_eye_dominates",
+]  # fmt: skip
 SOUNDS = [
     "01_listening_and_looking", "02_models_that_tag", "03_breaking_a_model", "04_one_noise", "05_trust_the_attack",
-    "06_which_frequencies", "08_which_architecture", "09_class_by_class",
+    "06_which_frequencies", "08_which_architecture", "09_class_by_class", "11_dense_and_convex",
+    "14_what_holds",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("clips", "filmed", "only", "pages"),
-    [(10, False, "", SOUNDS), (24, True, "01 02b 07 13", ["01_listening_and_looking", *SEEN])],
+    [(10, False, "", SOUNDS), (24, True, "01 02b 07 10 12 13", ["01_listening_and_looking", *SEEN])],
     ids=["ten sounds", "films"],
 )
 def test_every_chapter_runs_on_a_folder_of_media(clips, filmed, only, pages, places, tmp_path, capsys):
