@@ -9,9 +9,10 @@ import torch
 from avlib.checking import verdict
 from avlib.metrics import Positives, top_label_lost
 from avlib.models.guards import rounded
-from tests.book.cells import ABOVE, ACROSS, BELOW, SIDES, Run, cells, one_by_one
+from tests.book.cells import ABOVE, ACROSS, BELOW, SIDES, Run, between, cells, one_by_one
 
 CELLS = cells("05_trust_the_attack")
+LOST = between(1.0, 1.0)
 FAIR = torch.tensor([[1.0, 0], [0, 1]] * 9)
 
 
@@ -37,6 +38,9 @@ def test_few_clips_are_named(clips, few):
     text = told("trust-07", bootstrap=lambda *a, **k: ACROSS, clean=None, victims=Clips(labels), data=Some(name="x"))
     assert ("clips are few" in text) == few
     assert f"Of {clips} victims of **x**" in text
+    assert "left to be broken" not in text
+    lost = told("trust-07", bootstrap=lambda *a, **k: LOST, clean=None, victims=Clips(labels), data=Some(name="x"))
+    assert "No victim is left to be broken" in lost
 
 
 @pytest.mark.parametrize("longer", SIDES)
@@ -131,7 +135,10 @@ def test_rivals_of_the_universal_fit(adam, clips):
     ],
 )
 def test_whether_the_attacks_stand(raised, ahead, better, words):
-    text = told("trust-41", raised=raised, ahead=ahead, better=better)
+    text = told("trust-41", raised=raised, ahead=ahead, better=better, untouched=ACROSS)
+    lost = told("trust-41", raised=raised, ahead=ahead, better=better, untouched=LOST)
+    assert "neither attack can be judged" in lost
+    assert "both attacks stand" not in lost
     assert words in text
     assert ("do not stand" in text) == bool(raised or ahead or better)
 
@@ -144,7 +151,9 @@ def test_again_or_longer_and_with_or_without_labels(side):
     right = torch.where(FAIR > 0, 1.0, -1.0)
     clean = torch.cat([right[:9], -right[9:]])[None]
     text = told("trust-52", paired=lambda *a, **k: SIDES[side], ours=None, blind=None, clean=clean)
-    assert {1: "the truth helps", 0: "can do without", -1: "better off without"}[side] in text
+    assert {1: "the truth helps", 0: "no more for sure, so the attacker may do without", -1: "better off without"}[
+        side
+    ] in text
     assert "a share of 0.50" in text
 
 

@@ -203,7 +203,9 @@ def test_who_loses_by_the_wrong_film(by_sound, words):
     assert words not in few
 
 
-@pytest.mark.parametrize(("side", "words"), [(1, "still above"), (0, "nothing is seen to be left"), (-1, "worse than none")])
+@pytest.mark.parametrize(
+    ("side", "words"), [(1, "still above"), (0, "nothing is seen to be left"), (-1, "worse than none")]
+)
 def test_below_the_eye(side, words):
     text = told("meet-44", Threat=lambda *a, **k: None, norm=2, epsilon=1.0, seed=0, passes=1, fitting=None,
                 size=Some(replicates=1, fitting_batch=1), taps={"late": [None]}, predict=lambda *_: None,
