@@ -1,4 +1,4 @@
-"""Pages that have come lately, and whose numbers at smoke have not been measured yet: `python -m book.reference PAGE`."""
+"""Pages that have come lately, whose numbers at smoke have not been measured yet: `python -m book.reference PAGE`."""
 
 import json
 
