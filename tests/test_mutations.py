@@ -180,7 +180,10 @@ def _never_shrink_the_steps(patch: pytest.MonkeyPatch) -> None:
 
 
 def _keep_the_last_pass(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(universal, "max", lambda losses: -math.inf, raising=False)  # every pass is better than those before
+    def never(losses, key=None):
+        return max(losses, key=key) if key else -math.inf  # every pass is better than those before
+
+    patch.setattr(universal, "max", never, raising=False)
 
 
 def _one_sided_shift(patch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,9 @@ TRIED = "05_trust_the_attack"
 LATER = sorted({page.notebook for page in plan("smoke") if page.notebook > TRIED})
 
 
+HALF = {"10_two_senses"}  # so many searches that its defaults take half the steps, which chapter 5 draws as well
+
+
 def defaults(notebook):
     (parameters,) = [cell for cell in cells(Places().notebooks / f"{notebook}.ipynb") if cell.startswith("profile: ")]
     return {name: value.value for name, value in written(parameters).items() if hasattr(value, "value")}
@@ -23,7 +26,7 @@ def test_defaults_are_those_that_were_tried(notebook):
     mine, tried = defaults(notebook), defaults(TRIED)
     for name in ("steps", "passes"):
         if name in mine:
-            assert mine[name] == tried[name], name
+            assert mine[name] == tried[name] // (2 if notebook in HALF and name == "steps" else 1), name
 
 
 @pytest.mark.parametrize("notebook", [TRIED, *LATER])

@@ -40,6 +40,8 @@ class Interval:
         return int(self.low > 0) - int(self.high < 0)
 
     def __str__(self) -> str:
+        if np.isnan(self.value):  # where a sentence would have a number
+            return "unknown"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 

@@ -61,6 +61,10 @@ class Copy:
         store._code.cache_clear()  # as in another process
         return {page.slot: reason for page in self.pages if (reason := stale(page, self.places))}
 
+    def own(self) -> dict[str, str]:
+        """Those of them that would not run only because they read another."""
+        return {slot: reason for slot, reason in self.stale().items() if ", which it reads: " not in reason}
+
 
 @pytest.fixture(scope="session")
 def _settled(tmp_path_factory):

@@ -27,7 +27,7 @@ def test_what_is_lost_damaged_or_old_is_made_again(copy, part, text, reason):
     page = copy.pages[0]
     path = getattr(copy.places, part)(page)
     path.write_text(text) if text is not None else path.unlink()
-    assert copy.stale() == {page.slot: reason}
+    assert copy.own() == {page.slot: reason}
 
 
 def _emptied(told):
@@ -52,7 +52,7 @@ def test_facts_that_are_not_what_was_written_are_none(copy, damage):
     told = json.loads(path.read_text())
     damage(told)
     path.write_text(json.dumps(told))
-    assert copy.stale() == {copy.pages[0].slot: "a record that cannot be read"}
+    assert copy.own() == {copy.pages[0].slot: "a record that cannot be read"}
 
 
 def test_whatever_byte_of_the_facts_is_damaged_it_is_no_traceback(copy):

@@ -30,7 +30,7 @@ def media(copy, tmp_path):
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["behind a link", "absolute", "above"])
 def test_media_replaced_in_place_run_their_page(copy, media, which):
     media[which].write_bytes(b"other")  # as long as before
-    assert copy.stale() == {"01_listening_and_looking": "set 1 changed"}
+    assert copy.own() == {"01_listening_and_looking": "set 1 changed"}
 
 
 def test_files_beside_the_media_run_nothing(copy, media):
