@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 
 import pytest
 import torch
@@ -12,31 +11,13 @@ import torch
 from avlib import notebook
 from avlib.plots import marks
 from avlib.plots.marks import Mark
+from tests.plots.shown import Shown
 
 NAMES = ["bell", "<b>fire</b></script>", "goat $x$"]
 MARKS = [Mark(name, at / 2, 1 - at, f"{name} loses {at}", torch.zeros(4)) for at, name in enumerate(NAMES)]
 SOUNDS = [f"media/p/{at}.wav" for at in range(3)]
 PAGE = marks.html(MARKS, SOUNDS, ("convexity", "drop"), "Three classes.", "page-key")
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-class Shown(HTMLParser):
-    """Tags and words of a page, scripts left out."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict]] = []
-        self.words = ""
-        self.feed(re.sub(r"(?s)<(script|style).*?</\1>", "", html))
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.words += data
-
-    def all(self, tag):
-        return [given for name, given in self.tags if name == tag]
 
 
 def test_what_stands_without_a_script_is_the_first_class():

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from PIL import Image
 from avlib import notebook
 from avlib.plots import slider
 from avlib.plots.slider import State
+from tests.plots.shown import Shown
 
 CLASSES = ["bell", "cat", "dog", "engine", "<b>fire</b></script>", "goat $x$", "horn"]
 LABELS = torch.tensor([1.0, 0, 0, 0, 0, 0, 0])
@@ -44,22 +44,6 @@ def facts(html: str) -> list[dict]:
 
 def pixels(address: str) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA")).astype(int)
-
-
-class Shown(HTMLParser):
-    """Tags and words of a page, scripts left out."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict]] = []
-        self.words = ""
-        self.feed(re.sub(r"(?s)<(script|style).*?</\1>", "", html))
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.words += data
 
 
 def test_what_stands_without_a_script_is_the_clean_clip():
