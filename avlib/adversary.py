@@ -39,7 +39,7 @@ class Adversary:
     ...     def forward(self, batch):
     ...         return batch["audio"].sum(dim=1, keepdim=True)
     >>> y, generator = torch.ones(1, 1), torch.Generator().manual_seed(0)
-    >>> worst = Adversary((("audio", Threat(torch.inf, 0.1)),))
+    >>> worst = Adversary((("audio", Threat(torch.inf, 0.1)),), step_size=2.0)  # from anywhere to a corner
     >>> worst(Sum(), {"audio": torch.zeros(1, 3)}, Labels(y, y), generator)[0]["audio"]
     tensor([[-0.1000, -0.1000, -0.1000]])
     """

@@ -95,8 +95,10 @@ def train(
                 raise AvlibError(f"training loss is {loss} in epoch {epoch + 1}: try a smaller lr than {recipe.lr:g}")
             rows.append({"epoch": epoch + 1, "train_loss": loss, **_validate(model, data.valid)})
             rows[-1]["seconds"] = time.perf_counter() - start
-            if checkpoint is not None and fabric.is_global_zero:
-                write(checkpoint, pack(objective, adam, steps), {"history": rows})
+            if checkpoint is not None:
+                tensors = pack(objective, adam, steps)  # by every process: a step may need the others for its state
+                if fabric.is_global_zero:
+                    write(checkpoint, tensors, {"history": rows})
             bar.set_postfix(loss=f"{loss:.3f}", mAP=f"{rows[-1]['valid_mAP']:.3f}", refresh=False)
             bar.update()
     model.eval()

@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 
 from avlib.adversary import UniversalAdversary
 from avlib.attacks import Threat
@@ -19,7 +22,9 @@ def test_two_processes_train_one_model(data, factory, cache, tmp_path, monkeypat
 
     monkeypatch.setenv("MASTER_PORT", "")  # to be gone after the test: Fabric sets it
     monkeypatch.delenv("MASTER_PORT")
-    Fabric(accelerator="cpu", devices=2, strategy="ddp_fork").launch(work)
+    # A process that waits for the other in vain gives up soon: half an hour is the default.
+    pair = DDPStrategy(start_method="fork", timeout=timedelta(minutes=2))
+    Fabric(accelerator="cpu", devices=2, strategy=pair).launch(work)
     (logits, losses), (other_logits, other_losses) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     assert torch.equal(logits, other_logits)
     assert losses == other_losses
