@@ -59,7 +59,7 @@ def _folder(root: Path, clips: int, filmed: bool) -> None:
 
 @pytest.fixture
 def places(tmp_path, monkeypatch) -> Places:
-    """This checkout with a build folder, a cache and media of its own."""
+    """This checkout with a build folder and media of its own; the cache is shared, as a reader's data sets share it."""
     root = tmp_path / "checkout"
     root.mkdir()
     for name in ("avlib", "book", "notebooks", "data", "_config.yml", "constraints.txt"):
@@ -67,13 +67,12 @@ def places(tmp_path, monkeypatch) -> Places:
     for name in ("AVLIB_OUT", "AVLIB_VARIANT", "AVLIB_INPUTS"):  # a worker sets them; to be gone after the test
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("AVLIB_DATA", str(tmp_path / "media"))
-    monkeypatch.setenv("AVLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
     return Places(root)
 
 
 SEEN = [  # need pictures
-    "02b_first_eye", "07_where_senses_meet",
+    "02b_first_eye", "07_where_senses_meet", "10_two_senses", "12_mixing_as_defence", "13_when_the_eye_dominates",
 ]  # fmt: skip
 SOUNDS = [
     "01_listening_and_looking", "02_models_that_tag", "03_breaking_a_model", "04_one_noise", "05_trust_the_attack",
@@ -84,7 +83,7 @@ SOUNDS = [
 
 @pytest.mark.parametrize(
     ("clips", "filmed", "only", "pages"),
-    [(10, False, "", SOUNDS), (24, True, "01 02b 07", ["01_listening_and_looking", *SEEN])],
+    [(10, False, "", SOUNDS), (24, True, "01 02b 07 10 12 13", ["01_listening_and_looking", *SEEN])],
     ids=["ten sounds", "films"],
 )
 def test_every_chapter_runs_on_a_folder_of_media(clips, filmed, only, pages, places, tmp_path, capsys):

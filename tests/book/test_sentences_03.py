@@ -169,7 +169,12 @@ def test_averages_and_network_under_attack(gap, words):
     columns = [f"mAP, {who}" for who in ("CSN", "averages")]
     beside = pd.DataFrame({c: {"no attack": number(0.8), "PGD": number(0.4)} for c in columns})
     told = said(
-        "cell-averages-told", beside=beside, alone={"PGD": 0}, ours={"PGD": 0}, paired=lambda *_, **__: number(gap)
+        "cell-averages-told",
+        beside=beside,
+        left=number(0.4),
+        alone={"PGD": 0},
+        ours={"PGD": 0},
+        paired=lambda *_, **__: number(gap),
     )
     assert words in told
     assert "0.50 of their mAP" in told

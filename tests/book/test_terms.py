@@ -1,11 +1,12 @@
 """The first of each term leads to the glossary, the first formula to the notation, and nothing else is touched."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from book.terms import EVERYDAY, SYMBOLS, glossary, linked
+from book.terms import EVERYDAY, ROLE, SYMBOLS, glossary, linked
 
 ROOT = Path(__file__).resolve().parents[2]
 TERMS = ["clip", "label", "weak label", "modality", "AP", "mAP", "d′", "chance", "mel bin", "class", "broken clip"]
@@ -91,3 +92,13 @@ def test_the_glossary_of_the_book_is_read_whole():
     assert len(terms) == len(set(terms))
     assert set(terms) >= EVERYDAY
     assert not [term for term in terms if re.search(r"[`<>{]", term)]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda page: page.stem)
+def test_every_term_that_an_author_has_linked_is_in_the_glossary(page):
+    terms = {term.casefold() for term in glossary((ROOT / "book" / "glossary.md").read_text())}
+    cells = json.loads(page.read_text())["cells"]
+    linked_by_hand = {
+        term for cell in cells for term in ROLE.findall("".join(cell["source"]).replace("{{", "{").replace("}}", "}"))
+    }
+    assert not {term for term in linked_by_hand if term.casefold() not in terms}
