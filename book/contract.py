@@ -31,6 +31,7 @@ ABOUT = 0.25  # how far the stated time to read may be off
 TIME = re.compile(r"\*\*Time\*\* – (?:about )?(\d+) minutes to read")
 LEVEL = re.compile(r"(?m)^### Exercise \d+: .+\n\s*\*(Check|Build|Question)\.?\*")
 ABSOLUTE = re.compile(r"(?<![\w./:-])/(?:home|Users|root|work|tmp|mnt|opt|var|private|usr|data)/[\w.]|\b[A-Z]:\\\w")
+LABEL = re.compile(r"(?m)^\$\$ \(([\w-]+)\)$|^\(([\w-]+)\)=$")
 OPENING = ("You will learn", "Time", "Before you start")
 
 
@@ -229,6 +230,14 @@ def _cleanliness(name: str, cells: list[Any]) -> list[str]:
     return found
 
 
+def _names(cell: Any) -> list[str]:
+    """What the book can refer to in a cell: its figure and table, or its equations and places."""
+    if cell.cell_type == "markdown":
+        return ["".join(found) for found in LABEL.findall(cell.source)]
+    shown = cell.metadata.get("mystnb", {})
+    return [shown[kind]["name"] for kind in ("figure", "table") if "name" in shown.get(kind, {})]
+
+
 def together(places: Places) -> list[str]:
     """What the notebooks break as a book: names used twice, pages left out, defaults that are not the smoke profile."""
     found = []
@@ -236,11 +245,10 @@ def together(places: Places) -> list[str]:
     paths = sorted(path for path in places.notebooks.glob("*.ipynb") if not path.name.startswith("."))
     for path in paths:
         for cell in nbformat.read(path, as_version=4).cells:
-            for label in (cell.metadata.get("mystnb", {}).get(kind, {}).get("name") for kind in ("figure", "table")):
-                if label and label in seen:
+            for label in _names(cell):
+                if label in seen:
                     found.append(f"the name {label} is used in {seen[label]} and in {path.name}")
-                elif label:
-                    seen[label] = path.name
+                seen[label] = path.name
     pages = {page.slot: page for page in plan("smoke", places=places)}
     for path in paths:
         if path.stem not in pages:

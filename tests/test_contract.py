@@ -161,10 +161,12 @@ def test_a_name_used_twice_and_a_default_that_differs_are_seen(tmp_path):
     pages = "parameters: {profile: smoke}\nlimit: 60\npages:\n  10_a: {seed: 1}\n  20_b: {}\n"
     (tmp_path / "book" / "profiles" / "smoke.yml").write_text(pages)
     notebook = _good()
+    notebook.cells[0].source += "\n\n$$\nx\n$$ (eq-loss)"
     notebook.cells[1].source += "\nseed: int = 0  # of the data"
     for name in ("10_a", "20_b", "30_c"):
         nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
     told = together(Places(tmp_path))
     assert "the name fig-loss is used in 10_a.ipynb and in 20_b.ipynb" in told
+    assert "the name eq-loss is used in 10_a.ipynb and in 20_b.ipynb" in told
     assert "10_a.ipynb: seed = 0 by default, and 1 in book/profiles/smoke.yml" in told
     assert "30_c.ipynb is not a page of book/profiles/smoke.yml" in told
