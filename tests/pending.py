@@ -7,7 +7,7 @@ from book.reference import path_of
 
 PENDING = {
     *(f"{page}@avdigits" for page in ("06_which_frequencies", "07_where_senses_meet", "10_two_senses")),
-    *("11_dense_and_convex", "12_mixing_as_defence", "12_mixing_as_defence@avdigits"),
+    *("12_mixing_as_defence", "12_mixing_as_defence@avdigits"),
     *("13_when_the_eye_dominates", "13_when_the_eye_dominates@avdigits", "14_what_holds"),
 }
 

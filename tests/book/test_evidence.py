@@ -7,6 +7,7 @@ import pytest
 from avlib.errors import AvlibError
 from book import evidence
 from book.places import Page, Places
+from book.plan import plan
 
 RESULTS = {
     "provenance": {"date": "2026-11-21", "used": {"file": {}}, "spent": {"training": 1.0}},
@@ -35,3 +36,10 @@ def test_a_stale_page_is_no_evidence(executed):
     with pytest.raises(AvlibError, match="02_tag@avdigits: not executed yet; run `make book PROFILE=full ONLY=02_tag`"):
         evidence.keep(*executed)
     assert not (executed[1].root / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in plan("full") if page.slot == page.notebook], ids=lambda page: page.slot
+)
+def test_what_is_kept_lies_where_the_verdicts_look_for_it(page):
+    assert page.variant == page.parameters["dataset"]
