@@ -17,7 +17,7 @@ book: .venv/.book
 
 test: .venv/.test
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	$(FAST) $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=book/nbval.cfg -n "$$JOBS" --dist loadfile --no-loadscope-reorder -q notebooks
+	$(FAST) $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=book/nbval.cfg -n "$$JOBS" --dist loadfile -q notebooks
 	$(FAST) $(BIN)/pytest -n "$$JOBS" --dist loadfile --no-loadscope-reorder -q
 
 lab: .venv/.lab
