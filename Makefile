@@ -15,6 +15,8 @@ FAST := $(shell grep -v '^\#' book/fast.env)
 book: .venv/.book
 	@$(BIN)/python -m book --profile="$$PROFILE" --only="$$ONLY" --params="$$PARAMS" --dataset="$$DATASET" --student="$$STUDENT" --jobs="$$JOBS"
 
+# The suite goes in the order of its files: by number of tests, the two that execute whole chapters would come last, and
+# one core would wait for the other.
 test: .venv/.test
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 	$(FAST) $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with=book/nbval.cfg -n "$$JOBS" --dist loadfile -q notebooks
