@@ -68,6 +68,43 @@ class Adversary:
 
 
 @dataclass(frozen=True)
+class VertexMixUp(Adversary):
+    """x̃ = λ x + (1 − λ) x_v and ỹ = λ φ(y, `certain`) + (1 − λ) φ(y, `doubtful`), with λ uniform for each clip.
+
+    The vertex x_v = x + `reach` · δ lies `reach` times as far as the δ that the `Adversary` finds, so that a model is
+    trained past the edge of the ball, and on labels that are believed the less the further out it is: see `smoothed`.
+    Where a threat has bounds, the vertex need not keep them.
+    Source: Lee, Lee & Yoon, CVPR 2020, section 4 (γ = 2, λ₁ = 1 and λ₂ = .1 on CIFAR-10), there with PGD of 10 steps.
+
+    Raises
+    ------
+    AvlibError
+        As `Adversary`; for a reach below 1, or shares of belief out of [0, 1].
+    """
+
+    reach: float = 2.0
+    certain: float = 1.0
+    doubtful: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.reach < float("inf"):
+            raise AvlibError(f"VertexMixUp: reach={self.reach} is not allowed; it is in sizes of δ, from 1")
+        for name in ("certain", "doubtful"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise AvlibError(f"VertexMixUp: {name}={getattr(self, name)} is not allowed; it lies in [0, 1]")
+
+    def __call__(
+        self, model: nn.Module, batch: Batch, labels: Labels, generator: torch.Generator
+    ) -> tuple[Batch, Labels]:
+        attacked, _ = super().__call__(model, batch, labels, generator)
+        weight = torch.rand(len(labels.hard), generator=generator)
+        mixed = {name: between(x, x + self.reach * (attacked[name] - x), weight) for name, x in batch.items()}
+        soft = between(smoothed(labels.soft, self.certain), smoothed(labels.soft, self.doubtful), weight)
+        return mixed, labels._replace(soft=soft)
+
+
+@dataclass(frozen=True)
 class UniversalAdversary:
     """One δ for all clips, which climbs while the weights descend: min_θ max_δ E L(f_θ(x + δ), y).
 
@@ -126,3 +163,28 @@ class _Shared:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         self.ws = [state[str(i)].to(ball.unit) for i, ball in enumerate(self.allowed)]
+
+
+def between(x: Tensor, other: Tensor, weight: Tensor) -> Tensor:
+    """λ_i x_i + (1 − λ_i) x′_i: x and x′ (N, …), λ (N,).
+
+    >>> between(torch.tensor([0.0, 8.0]), torch.tensor([4.0, 0.0]), torch.tensor([0.75, 0.5]))
+    tensor([1., 4.])
+    """
+    return torch.lerp(other, x, weight.to(x).reshape(-1, *[1] * (x.dim() - 1)))
+
+
+def smoothed(labels: Tensor, share: float) -> Tensor:
+    """φ(y, `share`): of k labels among C classes `share` · y is kept, and the rest, (1 − `share`) · k, goes to others.
+
+    Each of the others has as much, so that the sum stays; a clip with no label, or with all, stays as it is.  With one
+    label that is the smoothing of Lee, Lee & Yoon (2020), where 1 − `share` is spread over C − 1 classes.
+
+    >>> smoothed(torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]), 0.8)
+    tensor([[0.8000, 0.1000, 0.1000],
+            [0.8000, 0.8000, 0.4000]])
+    """
+    count = labels.sum(dim=1, keepdim=True)
+    others = labels.shape[1] - count
+    moved = (1 - share) * torch.where((count > 0) & (others > 0), 1.0, 0.0)
+    return (1 - moved) * labels + moved * (1 - labels) * count / others.clamp_min(1)

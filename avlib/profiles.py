@@ -46,7 +46,7 @@ class Profile:
     classes: int = 32
     actions: int = 34
     events: tuple[int, int] = (1, 3)
-    seconds: float = 2.5
+    seconds: float = 1.5
     stem: int = 16
     depth: int = 18
     dropout: float = 0.1

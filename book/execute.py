@@ -27,9 +27,6 @@ def execute(page: Page, places: Places) -> float:
     AvlibError
         When a cell raised, a cell took too long, or the kernel died; says where the partial page is.
     """
-    import papermill
-
-    logging.getLogger("papermill").setLevel(logging.ERROR)
     target, failed = places.executed(page), places.failed(page)
     # The old page goes first: whatever happens from here on, it is not taken for the new one.
     for old in (target, places.facts(page), places.results(page), failed):
@@ -44,15 +41,7 @@ def execute(page: Page, places: Places) -> float:
         target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with writing(failed):
-            papermill.execute_notebook(
-                places.source(page),
-                failed,  # becomes the page only when every cell has run
-                page.parameters,
-                kernel_name="python3",
-                cwd=places.notebooks,
-                progress_bar=False,
-                execution_timeout=page.limit,
-            )
+            _run(page, places, failed)  # becomes the page only when every cell has run
     except AvlibError:  # disk full
         raise
     except Exception as error:
@@ -77,6 +66,27 @@ def execute(page: Page, places: Places) -> float:
     )
     keep(kept, page, places)  # last, because from here on the page counts as executed
     return seconds
+
+
+def _run(page: Page, places: Places, written: Path, tries: int = 2) -> None:
+    """Papermill; again, where the kernel never came up: two that start at once may have taken the same port."""
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        papermill.execute_notebook(
+            places.source(page),
+            written,
+            page.parameters,
+            kernel_name="python3",
+            cwd=places.notebooks,
+            progress_bar=False,
+            execution_timeout=page.limit,
+        )
+    except RuntimeError as error:
+        if tries == 1 or "died before replying" not in str(error):
+            raise
+        _run(page, places, written, tries - 1)
 
 
 def one_line(error: Exception) -> str:

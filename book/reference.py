@@ -4,8 +4,8 @@
     python -m book.reference --check 03       # how far the page as it is now lies from its reference, under noise too
 
 Every page is executed under settings that stand for other machines: instruction sets, and rounding noise
-(`book.rounding`), models trained and data rendered anew under each.  What a run found is kept in _build/reference/
-while nothing that decides it changes, so that a measurement that was interrupted goes on.
+(`book.rounding`), models trained and data rendered anew under each.  What a run found, trained and rendered is kept in
+_build/reference/ while nothing that decides it changes, so that a measurement that was interrupted goes on.
 """
 
 import argparse
@@ -15,12 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 
-from avlib.data import missing
 from avlib.errors import AvlibError
 from avlib.files import atomic
 from avlib.provenance import code_digest, digest, sources
@@ -46,6 +46,11 @@ SETTINGS: dict[str, dict[str, str]] = {
 CHECKED = tuple(setting for setting in SETTINGS if setting != "AVX2")  # tells a change from rounding
 
 
+def measured_pages(pages: Iterable[Page]) -> list[Page]:
+    """Those of `pages` that nbval executes, and so the tests can compare: notebooks as they are, without a variant."""
+    return [page for page in pages if page.slot == page.notebook]
+
+
 def path_of(page: Page, places: Places) -> Path:
     """Where the reference of `page` is kept."""
     return places.root / "data" / "reference" / page.profile / f"{page.notebook}@{page.variant}.json"
@@ -59,14 +64,22 @@ def kept_in(setting: str, page: Page, places: Places) -> Path:
         places.root / "constraints.txt",
         *sorted(path for path in (places.root / "data").glob("*") if path.is_file()),
     ]
-    planted = code_digest((places.root / "book" / "rounding.py").read_text())
-    how = planted if "AVLIB_ROUNDING" in SETTINGS[setting] else SETTINGS[setting]
-    state = digest(code, sources(code=code), page.parameters, files, how)
+    state = digest(code, sources(code=code), page.parameters, files, _how(setting, places))
     return places.build / "reference" / page.profile / f"{page.notebook}@{page.variant}" / f"{setting} {state}.json"
 
 
-def under(setting: str, page: Page, places: Places, caches: Path) -> Record:
-    """The results of `page` under `setting`, whose cache lies in `caches`; executed when they are not there yet.
+def cache_of(setting: str, places: Places) -> Path:
+    """What was trained and rendered under `setting`: what one page has trained serves the next."""
+    return places.build / "reference" / "cache" / f"{setting} {digest(_how(setting, places))}"
+
+
+def _how(setting: str, places: Places) -> object:
+    planted = "AVLIB_ROUNDING" in SETTINGS[setting]
+    return code_digest((places.root / "book" / "rounding.py").read_text()) if planted else SETTINGS[setting]
+
+
+def under(setting: str, page: Page, places: Places) -> Record:
+    """The results of `page` under `setting`, executed when they are not there yet.
 
     Raises
     ------
@@ -78,7 +91,7 @@ def under(setting: str, page: Page, places: Places, caches: Path) -> Record:
         return json.loads(kept.read_text())
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        own = {"AVLIB_OUT": folder, "AVLIB_CACHE": str(caches / setting), "AVLIB_VARIANT": page.variant}
+        own = {"AVLIB_OUT": folder, "AVLIB_CACHE": str(cache_of(setting, places)), "AVLIB_VARIANT": page.variant}
         command = [sys.executable, "-m", "papermill", str(places.source(page)), f"{folder}/page.ipynb"]
         command += ["--kernel", "python3", "--cwd", str(places.notebooks), "--no-progress-bar"]
         command += ["--parameters_yaml", json.dumps({k: str(v) for k, v in page.parameters.items()})]
@@ -94,7 +107,7 @@ def under(setting: str, page: Page, places: Places, caches: Path) -> Record:
     return json.loads(text)
 
 
-def measured(page: Page, places: Places, caches: Path, jobs: int) -> Record:
+def measured(page: Page, places: Places, jobs: int) -> Record:
     """The reference of `page`, out of its results under every setting.
 
     Raises
@@ -103,7 +116,7 @@ def measured(page: Page, places: Places, caches: Path, jobs: int) -> Record:
         When the page fails, and when the noise moved nothing: then it was not planted.
     """
     with ThreadPoolExecutor(jobs) as pool:
-        runs = pool.map(lambda setting: under(setting, page, places, caches), SETTINGS)
+        runs = pool.map(lambda setting: under(setting, page, places), SETTINGS)
         records = dict(zip(SETTINGS, runs, strict=True))
     plain = flat(records[PLAIN])
     for setting, record in records.items():
@@ -128,14 +141,14 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def check(page: Page, places: Places, caches: Path, jobs: int) -> str:
+def check(page: Page, places: Places, jobs: int) -> str:
     """What moved, with the noise and without: a number that is beyond its tolerance in every run was moved by a change.
 
     One that is beyond in some runs only is decided by rounding: measure the page again.
     """
     reference = json.loads(path_of(page, places).read_text())
     with ThreadPoolExecutor(jobs) as pool:
-        records = list(pool.map(lambda setting: under(setting, page, places, caches), CHECKED))
+        records = list(pool.map(lambda setting: under(setting, page, places), CHECKED))
     runs = [{d.key.partition("[")[0]: d for d in distances(record, reference)} for record in records]
     lines = []
     for key in sorted({key for run in runs for key in run}):
@@ -155,19 +168,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
     parser.add_argument("--check", action="store_true", help="compare with the reference, under noise too")
     asked, here = parser.parse_args(), Places()
-    with tempfile.TemporaryDirectory() as caches:  # one for each setting: what a page has trained serves the next
-        _each(asked, here, Path(caches))
-
-
-def _each(asked: argparse.Namespace, here: Places, caches: Path) -> None:
-    named = [page for page in plan("smoke", " ".join(asked.pages)) if page.slot.startswith(tuple(asked.pages or [""]))]
-    for page in named:  # and not the pages whose results they read
-        if reason := missing(str(page.parameters.get("dataset", "synthav"))):
-            print(f"  {page.name} left out: {reason}", file=sys.stderr)
-        elif asked.check:
-            print(check(page, here, caches, asked.jobs))
+    named = tuple(asked.pages or [""])  # and not the pages whose results they read
+    for page in measured_pages(plan("smoke", " ".join(asked.pages))):
+        if not page.slot.startswith(named):
+            continue
+        if asked.check:
+            print(check(page, here, asked.jobs))
         else:
-            made = measured(page, here, caches, asked.jobs)
+            made = measured(page, here, asked.jobs)
             with atomic(path_of(page, here)) as part:
                 part.write_text(text_of(made))
             told = [f"\n  {key}: {why}" for key, why in made["unstable"].items()]

@@ -21,11 +21,11 @@ from book.numbers import Known, cited
 from book.places import Page, Places
 from book.sentences import SENTENCES
 from book.terms import explained, glossary
-from book.variants import relabelled
+from book.variants import TARGET, relabelled
 
 PLACE = re.compile(r"%([A-Z]+)%")  # of a text that is made when the book is published
 COVER = "03_breaking_a_model"  # the chapter that makes it
-NOTICE = """# {title}
+NOTICE = """{targets}# {title}
 
 ```{{admonition}} Not computed yet
 :class: warning
@@ -59,8 +59,9 @@ def stage(pages: list[Page], missing: dict[str, str], places: Places, student: b
             nbformat.write(told(shown, page), source / f"{page.document}.ipynb")
         else:
             how = f"Run `make book PROFILE={profile} ONLY={page.slot}` and this page is here."
-            notice = NOTICE.format(title=_title(page, places), reason=missing.get(page.slot, how))
-            (source / f"{page.document}.md").write_text(notice)
+            notice = {"title": _title(page, places), "targets": _targets(page, places)}
+            text = NOTICE.format(**notice, reason=missing.get(page.slot, how))
+            (source / f"{page.document}.md").write_text(text)
     _fill(source / "book", pages, done, known, places)
     _offline(source, places.build / "media" / profile)
     return source
@@ -78,6 +79,14 @@ def _shown(page: Page, places: Places, known: Known, terms: list[str], student: 
 def _title(page: Page, places: Places) -> str:
     first = nbformat.read(places.source(page), as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
     return first if "@" not in page.slot else f"{first} ({page.slot.partition('@')[2]})"
+
+
+def _targets(page: Page, places: Places) -> str:
+    """The targets of a page that is not there, for other pages that link to them: they lead to its notice."""
+    cells = nbformat.read(places.source(page), as_version=4).cells
+    names = [found[2] for cell in cells if cell.cell_type == "markdown" for found in TARGET.finditer(cell.source)]
+    suffix = f"-{page.slot.partition('@')[2]}" if "@" in page.slot else ""
+    return "".join(f"({name}{suffix})=\n" for name in names)
 
 
 def _fill(folder: Path, pages: list[Page], done: dict[str, Facts], known: Known, places: Places) -> None:

@@ -90,6 +90,7 @@ def test_what_a_paper_prints_would_hold_by_its_own_rule():
         "P2.3": quote("P2", 2, "Mid Fusion", "accuracy", attack="A")
         - quote("P2", 2, "Mid Fusion", "accuracy", attack="V"),
         "P2.4": quote("P2", 2, "Mid Fusion", "mAP") - quote("P2", 2, "Mid Fusion", "mAP", attack="V"),
+        "P2.5": 0.2,  # no number is printed
         "P2.6": -0.5,  # "vary greatly": no number is printed
         "P2.7": -0.5,  # a figure without a statistic
         "P2.8": -0.5,  # nor here

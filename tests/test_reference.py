@@ -7,11 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from avlib.data import SETS
 from avlib.provenance import cells, digest, notebook_digest, sources
 from book.places import Page, Places
 from book.plan import plan
-from book.reference import SETTINGS, path_of, text_of
+from book.reference import SETTINGS, measured_pages, path_of, text_of
 from book.tolerance import (
     ABSOLUTE,
     CLIPS,
@@ -28,9 +27,7 @@ from book.tolerance import (
 from tests.pending import PENDING
 
 PLACES = Places()
-MEASURED = [page for page in plan("smoke") if page.slot not in PENDING]
-PAGES = [page for page in MEASURED if page.slot == page.notebook]  # those that nbval executes: the defaults
-RECORDED = [page for page in MEASURED if page not in PAGES and page.variant in SETS]  # only make book executes these
+PAGES = [page for page in measured_pages(plan("smoke")) if page.slot not in PENDING]
 
 
 def _results(page: Page) -> dict:
@@ -58,17 +55,7 @@ def test_the_book_has_the_numbers_that_it_had(page):
     assert not differences, "\n" + "\n".join([*map(str, differences), f"{HOW} {page.slot}"])
 
 
-@pytest.mark.parametrize("page", RECORDED, ids=lambda page: page.slot)
-def test_the_pages_on_recordings_have_the_numbers_that_they_had(page):
-    try:
-        record = _results(page)
-    except AssertionError:
-        pytest.skip("nothing of this state to compare: AVLIB_DATA=… make book PROFILE=smoke executes this page")
-    differences = compare(record, _reference(page))
-    assert not differences, "\n" + "\n".join([*map(str, differences), f"{HOW} {page.slot}"])
-
-
-@pytest.mark.parametrize("page", [*PAGES, *RECORDED], ids=lambda page: page.slot)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.slot)
 def test_tolerances_follow_from_the_spread_and_let_no_zero_pass(page):
     reference = _reference(page)
     assert set(SETTINGS) <= set(reference["settings"])
@@ -77,7 +64,7 @@ def test_tolerances_follow_from_the_spread_and_let_no_zero_pass(page):
         assert 0 < entry["tolerance"] < math.inf, key
 
 
-@pytest.mark.parametrize("page", [*PAGES, *RECORDED], ids=lambda page: page.slot)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.slot)
 def test_most_numbers_of_the_reference_are_compared(page):
     reference = _reference(page)
     unstable = [key for key in reference["unstable"] if not key.endswith(".shape")]
@@ -90,7 +77,7 @@ def test_most_numbers_of_the_reference_are_compared(page):
 
 def test_every_reference_belongs_to_a_page():
     kept = {path.name for path in (PLACES.root / "data" / "reference" / "smoke").glob("*.json")}
-    assert kept <= {path_of(page, PLACES).name for page in plan("smoke")}
+    assert kept <= {path_of(page, PLACES).name for page in measured_pages(plan("smoke"))}
 
 
 def _record(mean: float = 0.5, curve: tuple = (1.0, 2.0, 3.0), name: str = "pgd", gap: float = 0.0) -> dict:

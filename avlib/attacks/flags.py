@@ -23,6 +23,9 @@ FEW = 0.05  # share of the clips on which another attack may have better luck
 LEFT = 0.1  # share of the rise of the loss that a search of four times as many steps may still find
 WAYS = 8  # random directions a clip, along which the gradient must say what the loss does
 STRIDE = 0.1  # length of a move along one, in units of ε
+# The first step without a bound, in lengths of the longest clip: one as long as the clip itself lands where most of
+# the model is saturated and no gradient leads on, and 20 that fall from this one go twice as far as the clip is long.
+FAR = 0.2
 
 CHECKS = {
     "the answer is the same twice": ("largest difference of two answers", "at most", 1e-3),
@@ -76,8 +79,9 @@ def flags(
         with torch.no_grad(), attacking(model) as still:
             return whole(still(of))
 
-    def search(of: nn.Module, within: Mapping[str, Threat], steps: int) -> Adversarial:
-        return pgd(of, batch, labels, within, steps=steps, step_size=falling(steps), loss=loss)
+    def search(of: nn.Module, within: Mapping[str, Threat], steps: int, first: float = 1.0) -> Adversarial:
+        sizes = [first * size for size in falling(steps)]
+        return pgd(of, batch, labels, within, steps=steps, step_size=sizes, loss=loss)
 
     def better(than: Tensor, found: Mapping[str, Tensor]) -> float:
         return _share(loss(answer(found), labels) > than + 1e-4 * than.abs())
@@ -94,7 +98,7 @@ def flags(
         _foretold(model, batch, labels, threats, loss, generator),
         better(found.loss, fgsm(model, batch, labels, threats, loss=loss).batch),
         better(found.loss, search(model, half, steps).batch),
-        _share(top_label_lost(answer(search(model, far, steps).batch), labels)[breakable]),
+        _share(top_label_lost(answer(search(model, far, steps, FAR).batch), labels)[breakable]),
         better(found.loss, noise(batch, threats, generator=generator).apply(batch)),
         better(
             found.loss, square(model, batch, labels, threats, queries=queries, loss=loss, generator=generator).batch

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import nbformat
+import papermill
 import pytest
 
 from avlib.errors import AvlibError
@@ -49,6 +50,24 @@ def test_a_dead_kernel_fails_within_seconds(checkout, first):
         execute_all([first], checkout.places, 1)
     assert time.monotonic() - started < 30
     assert not checkout.executed()
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_kernel_that_never_came_up_is_started_once_more(checkout, first, monkeypatch, deaths):
+    real, left = papermill.execute_notebook, [RuntimeError("Kernel died before replying to kernel_info")] * deaths
+
+    def unlucky(*asked: object, **options: object) -> None:
+        if left:
+            raise left.pop()
+        real(*asked, **options)
+
+    monkeypatch.setattr("papermill.execute_notebook", unlucky)
+    if deaths == 1:
+        execute(first, checkout.places)
+        assert stale(first, checkout.places) is None
+    else:
+        with pytest.raises(AvlibError, match=r"10_first failed: RuntimeError: Kernel died before replying"):
+            execute(first, checkout.places)
 
 
 def test_a_page_that_leaves_no_results_fails(checkout, first):

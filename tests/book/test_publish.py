@@ -55,6 +55,20 @@ def test_an_absent_page_and_a_stale_one_are_a_notice_and_their_numbers_a_dash(bo
     assert problems(book.places.html) == []
 
 
+def test_a_link_to_a_place_on_a_page_that_is_absent_leads_to_its_notice(book):
+    for name, text in (("10_first", "(there)=\n## A place"), ("20_second", "See {ref}`that place <there>`.")):
+        path = book.places.notebooks / f"{name}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[1:1] = [new_markdown_cell(text)]
+        nbformat.write(notebook, path)
+    pages = plan("smoke", places=book.places)
+    book.places.facts(pages[0]).unlink()
+    publish(pages, {}, book.places)
+    assert "Not computed yet" in (book.places.html / "notebooks" / "10_first.html").read_text()
+    shown = (book.places.html / "notebooks" / "20_second.html").read_text()
+    assert re.search(r'href="10_first.html(#[\w-]+)?"', shown)
+
+
 def test_the_same_notebook_twice_is_two_pages(book):
     profile, toc = book.places.profiles / "smoke.yml", book.places.root / "book" / "_toc.yml"
     profile.write_text(profile.read_text() + "  20_second@far: {epsilon: 3}\n")

@@ -4,6 +4,7 @@ import math
 from itertools import product
 from types import SimpleNamespace as Some
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -242,6 +243,41 @@ def test_the_check_of_the_exercise_knows_right_from_wrong():
     names["joint_radius"] = lambda heard, seen, ear, eye, p: ((heard + seen) / (ear + eye)).clamp_min(0)
     exec(CELLS["two-67"], names)
     assert names["run"].said[-1].startswith("Not yet")
+
+
+def counted(values, positives=9):
+    """Classes whose fused model is ahead by `values` with an interval of ±.05, and what is said of them."""
+    rows = {"positives": positives, "value": values, "low": np.array(values) - 0.05, "high": np.array(values) + 0.05}
+    by_class = pd.DataFrame(rows, index=[f"c{i}" for i in range(len(values))])
+    attacked = {"late_sum": {"A+V, separate": None}, "ear": {"A": None}}
+    stand_in = Some(set_index=lambda column: by_class)
+    return executed("two-classes-count", "two-classes-said", attacked=attacked, film=Some(classes=[]),
+                    paired_by_class=lambda *a, **k: stand_in)["run"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0.1] * 20, "the number is not limited"),
+        ([-0.1] * 18 + [0.1] * 2, "Fewer than half are: the number is limited"),
+        ([-0.1, 0.1, 0.02], "more or fewer than half cannot be told"),
+    ],
+)
+def test_for_how_many_classes_two_senses_are_safer(values, words):
+    run = counted(values)
+    assert words in run.prose
+    assert f"Of {len(values)} classes a share" in run.prose
+    assert run.kept["classes_safer"].value == pytest.approx(np.mean(np.array(values) > 0))
+    sure = [f"c{i}" for i, value in enumerate(values) if value > 0.05]
+    assert f"By itself, {len(sure)} (" in run.prose
+    assert ", ".join(sure[:6]) in run.prose
+    assert ("…" in run.prose) == (len(sure) > 6 or sum(value < -0.05 for value in values) > 6)
+
+
+def test_classes_with_few_clips_do_not_count():
+    run = counted([0.1, 0.2], positives=4)
+    assert "nothing can be counted" in run.prose
+    assert math.isnan(run.kept["classes_safer"].value)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,25 @@ def test_other_rules_are_told_where_they_are_trained():
     assert "κ alone 0.150" in told("mix-31", models={"mix-up, κ alone": None}, **names)
 
 
+@pytest.mark.parametrize("sides", [(1, 0, -1), (0, 0, 0), (-1, -1, -1), (1, 1, 1)])
+@pytest.mark.parametrize("best", [ABOVE, between(-0.1, 0.1)])
+def test_remedies_from_elsewhere_are_told_where_they_are_trained(sides, best):
+    names = ("vertex mix-up", "slowed sense", "dissimilar senses")
+    gain = {n: dict.fromkeys(STATES, SIDES[s]) for n, s in zip(names, sides, strict=True)}
+    attacked = {n: {"universal δ": None} for n in (*names, "guided mix-up")}
+    given = {"elsewhere": dict.fromkeys(names), "gain": gain, "found": attacked, "paired": lambda *a, **k: best}
+    assert told("mix-elsewhere-said", models={}, **given).endswith("are trained at `full`.")
+    text = told("mix-elsewhere-said", models=attacked, **given)
+    helped, hurt = ([n for n, s in zip(names, sides, strict=True) if s == way] for way in (1, -1))
+    assert ("One δ for all does less harm to" in text) == bool(helped)
+    assert ("None of them is seen to help" in text) == (not helped)
+    assert ("It does more harm to" in text) == bool(hurt)
+    assert not helped or f"does less harm to {' and '.join(helped)}." in text
+    assert not hurt or f"does more harm to {' and '.join(hurt)}." in text
+    assert ("None is seen to do better" in text) == (best is not ABOVE)
+    assert (f"Better than guided mix-up: {' and '.join(names)}." in text) == (best is ABOVE)
+
+
 @pytest.mark.parametrize(
     ("tighter", "words"), [(0, "they agree here"), (2, "has chosen the answer"), (4, "they agree")]
 )

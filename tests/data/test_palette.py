@@ -56,7 +56,7 @@ def test_of_many_classes_the_most_frequent_are_shown(monkeypatch):
 
 @pytest.fixture(scope="module")
 def generated():
-    return load("synthav", classes=4, clips=(2, 1, 3))
+    return load("synthav", classes=4, clips=(2, 1, 3), seconds=2.5)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from avlib import profiles
 from avlib.data import load
 from avlib.data.synthav import Scenery, named, plan, render, source, true_events
 from avlib.errors import AvlibError
@@ -167,7 +168,7 @@ def test_events_say_when_and_what_the_plan_says():
     source_ = source(clips=(30, 1, 1))
     for i in range(30):
         clip = source_.clip("train", i, ())
-        plans, labels = plan(Scenery(named(8), events=(1, 2)), "train", i)
+        plans, labels = plan(Scenery(named(8), profiles.of("smoke").seconds, events=(1, 2)), "train", i)
         planned = [(p.label, p.onset / 400, p.points / 400) for p in plans if p.label is not None]
         said = [(event.label, event.onset, event.offset - event.onset) for event in clip.events]
         np.testing.assert_allclose(said, planned)
