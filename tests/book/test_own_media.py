@@ -12,7 +12,7 @@ from avlib.files import CHECKOUT
 from book.build import main
 from book.places import Places
 
-RATE, SECONDS = 16000, 2.0
+RATE, SECONDS = 16000, 1.0
 PITCH = {"hum": 120.0, "beep": 700.0, "whistle": 1800.0}
 
 
