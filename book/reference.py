@@ -56,6 +56,12 @@ def path_of(page: Page, places: Places) -> Path:
     return places.root / "data" / "reference" / page.profile / f"{page.notebook}@{page.variant}.json"
 
 
+def names_of(page: Page, places: Places) -> set[str]:
+    """What the reference of `page` knows of: ``mAP`` of ``mAP.low``, ``figure reach`` of ``figure reach.CSN``."""
+    known = json.loads(path_of(page, places).read_text())
+    return {name.partition(".")[0] for name in {**known["numbers"], **known["unstable"]}}
+
+
 def kept_in(setting: str, page: Page, places: Places) -> Path:
     """Where the run of `page` under `setting` is kept: another file when page, library or noise change."""
     cells = nbformat.read(places.source(page), as_version=4).cells

@@ -13,10 +13,10 @@ from book.numbers import CITED, HEADLINES
 from book.places import Places
 from book.plan import plan
 from book.publish import publish
+from book.reference import measured_pages, names_of
 from book.sentences import SENTENCES
 from book.stage import PLACE
 from book.tables import expected, lessons
-from tests.pending import names_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = """<div>
@@ -133,12 +133,8 @@ def _written(notebook):
 def test_every_number_that_the_prose_cites_is_one_that_its_page_keeps():
     """By the references, which name what is kept, and by the code of the notebooks, which may be newer."""
     keys = {path.stem: _written(path) for path in (ROOT / "notebooks").glob("*.ipynb")}
-    for page in (page for page in plan("smoke") if page.slot == page.notebook):
-        names = names_of(page, Places())
-        if names is None:  # nobody has run it yet
-            del keys[page.notebook]
-        else:
-            keys[page.notebook] |= names
+    for page in measured_pages(plan("smoke")):
+        keys[page.notebook] |= names_of(page, Places())
     prose = [text.read_text() for text in (ROOT / "book").glob("*.md")]
     cited = [(page.partition("-")[0], key) for text in prose for page, key, _ in CITED.findall(text)]
     cited += [(page, key) for page, named in HEADLINES.items() for key in named]
