@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from avlib.data.split import Split
 from avlib.models.linear import Template
@@ -19,8 +20,9 @@ class Statistics(Branch):
 
     For each bin its mean, standard deviation and maximum, and the mean |Δt| from frame to frame; for each two
     neighbouring bins the mean |Δf| between them; and the amplitudes |FFT| / T of the envelope, which is the mean over
-    the bins, at 1 to 25 cycles a clip.  Each number is standardised by its `mean` and `deviation` over the training
-    clips (0 and 1 until fitted).  Differentiable wherever a clip may be, silence included.
+    the bins, at 1 to 25 cycles a clip (0 beyond T / 2, where T frames hold none).  Each number is standardised by its
+    `mean` and `deviation` over the training clips (0 and 1 until fitted).  Differentiable wherever a clip may be,
+    silence included.
 
     >>> Statistics(mels=64)(torch.zeros(2, 100, 64)).shape
     torch.Size([2, 1, 344])
@@ -31,11 +33,12 @@ class Statistics(Branch):
 
     def __init__(self, mels: int) -> None:
         width = 5 * mels - 1 + RATES
-        super().__init__(width=width, sizes=(mels,), shortest=2 * RATES)
+        super().__init__(width=width, sizes=(mels,), shortest=2)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("deviation", torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        modulation = torch.fft.rfft(x.mean(dim=2), dim=1, norm="forward")[:, 1 : RATES + 1].abs()
         numbers = torch.cat(
             [
                 x.mean(dim=1),
@@ -43,7 +46,7 @@ class Statistics(Branch):
                 x.amax(dim=1),
                 x.diff(dim=1).abs().mean(dim=1),
                 x.diff(dim=2).abs().mean(dim=1),
-                torch.fft.rfft(x.mean(dim=2), dim=1, norm="forward")[:, 1 : RATES + 1].abs(),
+                F.pad(modulation, (0, RATES - modulation.shape[1])),
             ],
             dim=1,
         )

@@ -38,6 +38,18 @@ def test_the_averages_by_hand():
     assert Statistics(MELS)(x)[0, 0].numpy() == pytest.approx(np.concatenate([*expected, envelope[1:26]]), abs=1e-5)
 
 
+@pytest.mark.parametrize("frames", [2, 21, 40, 49])
+def test_a_short_clip_has_no_modulation_faster_than_its_frames(frames):
+    x = toy().batch(range(3))[0]["audio"][:, :frames]
+    found = Statistics(MELS)(x)[:, 0, -RATES:]
+    envelope = np.abs(np.fft.rfft(x.double().mean(dim=2).numpy())) / frames
+    assert found[:, : frames // 2].numpy() == pytest.approx(envelope[:, 1:], abs=1e-5)
+    assert not found[:, frames // 2 :].any()
+    clips = toy().batch(range(200))[0]["audio"][:, :frames]
+    split = Split({"audio": clips}, toy().labels, toy().ids)
+    assert predict(fit_statistics(split), split).isfinite().all()
+
+
 def test_an_order_of_the_frames_matters_to_movement_and_modulation_alone():
     x = toy().batch(range(8))[0]["audio"]
     shuffled = x[:, torch.randperm(60, generator=torch.Generator().manual_seed(1))]
@@ -104,5 +116,5 @@ def test_it_is_a_tagger_of_one_moment():
     logits, weights = model.frames(model.encode(batch))
     assert torch.allclose((weights * logits).sum(dim=1), model(batch), atol=1e-5)
     assert torch.allclose(model.head(model.pooled(batch)[:, None]), model(batch))
-    with pytest.raises(AvlibError, match=r"\(clips, at least 50, 6\)"):
-        model({"audio": torch.zeros(1, 49, MELS)})
+    with pytest.raises(AvlibError, match=r"\(clips, at least 2, 6\)"):
+        model({"audio": torch.zeros(1, 1, MELS)})
