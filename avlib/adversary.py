@@ -13,6 +13,7 @@ from avlib.attacks.pgd import pgd
 from avlib.attacks.threat import Threat
 from avlib.data.split import Batch, Split
 from avlib.errors import AvlibError
+from avlib.mixup import between
 from avlib.transform import Labels
 
 Threats = tuple[tuple[str, Threat], ...]
@@ -163,15 +164,6 @@ class _Shared:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         self.ws = [state[str(i)].to(ball.unit) for i, ball in enumerate(self.allowed)]
-
-
-def between(x: Tensor, other: Tensor, weight: Tensor) -> Tensor:
-    """λ_i x_i + (1 − λ_i) x′_i: x and x′ (N, …), λ (N,).
-
-    >>> between(torch.tensor([0.0, 8.0]), torch.tensor([4.0, 0.0]), torch.tensor([0.75, 0.5]))
-    tensor([1., 4.])
-    """
-    return torch.lerp(other, x, weight.to(x).reshape(-1, *[1] * (x.dim() - 1)))
 
 
 def smoothed(labels: Tensor, share: float) -> Tensor:

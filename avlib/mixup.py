@@ -111,5 +111,13 @@ def blend(x: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
     >>> blend(torch.tensor([0.0, 8.0]), torch.tensor([0.75, 1.0]), torch.tensor([1, 0]))
     tensor([2., 8.])
     """
-    weight = weight.to(x).reshape(-1, *[1] * (x.dim() - 1))
-    return torch.lerp(x[partner.to(x.device)], x, weight)
+    return between(x, x[partner.to(x.device)], weight)
+
+
+def between(x: Tensor, other: Tensor, weight: Tensor) -> Tensor:
+    """λ_i x_i + (1 − λ_i) x′_i: x and x′ (N, …), λ (N,).
+
+    >>> between(torch.tensor([0.0, 8.0]), torch.tensor([4.0, 0.0]), torch.tensor([0.75, 0.5]))
+    tensor([1., 4.])
+    """
+    return torch.lerp(other, x, weight.to(x).reshape(-1, *[1] * (x.dim() - 1)))
