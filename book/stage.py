@@ -59,9 +59,7 @@ def stage(pages: list[Page], missing: dict[str, str], places: Places, student: b
             nbformat.write(told(shown, page), source / f"{page.document}.ipynb")
         else:
             how = f"Run `make book PROFILE={profile} ONLY={page.slot}` and this page is here."
-            notice = {"title": _title(page, places), "targets": _targets(page, places)}
-            text = NOTICE.format(**notice, reason=missing.get(page.slot, how))
-            (source / f"{page.document}.md").write_text(text)
+            (source / f"{page.document}.md").write_text(_notice(page, places, missing.get(page.slot, how)))
     _fill(source / "book", pages, done, known, places)
     _offline(source, places.build / "media" / profile)
     return source
@@ -76,17 +74,14 @@ def _shown(page: Page, places: Places, known: Known, terms: list[str], student: 
     return boxed(captioned(turned(shown, known)), page.slot.replace("@", "-"), student)
 
 
-def _title(page: Page, places: Places) -> str:
-    first = nbformat.read(places.source(page), as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
-    return first if "@" not in page.slot else f"{first} ({page.slot.partition('@')[2]})"
-
-
-def _targets(page: Page, places: Places) -> str:
-    """The targets of a page that is not there, for other pages that link to them: they lead to its notice."""
-    cells = nbformat.read(places.source(page), as_version=4).cells
-    names = [found[2] for cell in cells if cell.cell_type == "markdown" for found in TARGET.finditer(cell.source)]
-    suffix = f"-{page.slot.partition('@')[2]}" if "@" in page.slot else ""
-    return "".join(f"({name}{suffix})=\n" for name in names)
+def _notice(page: Page, places: Places, reason: str) -> str:
+    """What stands in place of a page: its title, the reason, and its targets, for other pages that link to them."""
+    written = nbformat.read(places.source(page), as_version=4)
+    if variant := page.slot.partition("@")[2]:
+        written = relabelled(written, variant)
+    prose = [cell.source for cell in written.cells if cell.cell_type == "markdown"]
+    targets = "".join(f"{found[0]}\n" for source in prose for found in TARGET.finditer(source))
+    return NOTICE.format(targets=targets, title=prose[0].splitlines()[0].lstrip("# "), reason=reason)
 
 
 def _fill(folder: Path, pages: list[Page], done: dict[str, Facts], known: Known, places: Places) -> None:

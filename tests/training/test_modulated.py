@@ -6,22 +6,10 @@ import pytest
 import torch
 
 from avlib.errors import AvlibError
-from avlib.losses import bce
 from avlib.models import CSN
 from avlib.training.modulated import Modulated
+from avlib.training.objective import PLAIN
 from tests.attacks.toys import Curved, batch, coin
-
-
-def unnoised(monkeypatch):
-    """Leave the noise out, and keep what each tensor would have got: its gradient and the deviation of the noise."""
-    sizes = []
-
-    def ones(gradient):
-        sizes.append(gradient.clone())
-        return torch.zeros_like(gradient)
-
-    monkeypatch.setattr(torch, "randn_like", ones)
-    return sizes
 
 
 def gradients(objective, model, x, y):
@@ -31,17 +19,10 @@ def gradients(objective, model, x, y):
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}, loss
 
 
-def plain(model, x, y):
-    model.zero_grad()
-    loss = bce(model(x), y).mean()
-    loss.backward()
-    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}, loss
-
-
 @pytest.mark.parametrize(("louder", "slower"), [("audio", "video"), ("video", "audio")])
 @pytest.mark.parametrize("alpha", [0.0, 0.1, 0.7])
 def test_only_the_branch_that_tells_more_is_slowed_and_by_the_factor_of_the_paper(monkeypatch, louder, slower, alpha):
-    unnoised(monkeypatch)
+    monkeypatch.setattr(torch, "randn_like", torch.zeros_like)  # without the noise
     model, x = Curved().eval(), batch(6, video=True)
     with torch.no_grad():
         codes = model.encode(x)
@@ -49,7 +30,7 @@ def test_only_the_branch_that_tells_more_is_slowed_and_by_the_factor_of_the_pape
     y = (alone[louder] > alone[slower]).float()
     told = {n: (y * alone[n]).sum() for n in codes}
     found, loss = gradients(Modulated(alpha), model, x, y)
-    expected, same = plain(model, x, y)
+    expected, same = gradients(PLAIN, model, x, y)
     assert loss == same, "what is learnt from is not changed"
     factor = 1 - math.tanh(alpha * float(told[louder] / told[slower]))
     for name, gradient in expected.items():
@@ -59,7 +40,7 @@ def test_only_the_branch_that_tells_more_is_slowed_and_by_the_factor_of_the_pape
 
 def test_the_noise_is_as_large_as_the_gradient_was_in_both_branches_and_nowhere_else():
     model, x, y = Curved().eval(), batch(6, video=True), coin(6, 4).float()
-    expected, _ = plain(model, x, y)
+    expected, _ = gradients(PLAIN, model, x, y)
     draws = []
     for seed in range(200):
         torch.manual_seed(seed)
@@ -75,9 +56,9 @@ def test_the_noise_is_as_large_as_the_gradient_was_in_both_branches_and_nowhere_
 
 def test_the_noise_is_gone_when_the_training_is():
     model, x, y = Curved().eval(), batch(6, video=True), coin(6, 4).float()
-    expected, _ = plain(model, x, y)
+    expected, _ = gradients(PLAIN, model, x, y)
     gradients(Modulated(), model, x, y)
-    again, _ = plain(model, x, y)
+    again, _ = gradients(PLAIN, model, x, y)
     for name, gradient in expected.items():
         torch.testing.assert_close(again[name], gradient)
 
