@@ -10,7 +10,7 @@ import pytest
 from avlib.provenance import cells, digest, notebook_digest, sources
 from book.places import Page, Places
 from book.plan import plan
-from book.reference import SETTINGS, measured_pages, path_of, text_of
+from book.reference import CHECKED, measured_pages, path_of, text_of
 from book.tolerance import (
     ABSOLUTE,
     CLIPS,
@@ -57,20 +57,21 @@ def test_the_book_has_the_numbers_that_it_had(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.slot)
 def test_tolerances_follow_from_the_spread_and_let_no_zero_pass(page):
     reference = _reference(page)
-    assert set(SETTINGS) <= set(reference["settings"])
+    assert set(CHECKED) <= set(reference["settings"])
     for key, entry in reference["numbers"].items():
         assert entry["tolerance"] >= SPREADS * entry["spread"] * (1 - 1e-9), key
         assert 0 < entry["tolerance"] < math.inf, key
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.slot)
-def test_most_numbers_of_the_reference_are_compared(page):
+def test_most_of_the_reference_is_compared(page):
     reference = _reference(page)
-    unstable = [key for key in reference["unstable"] if not key.endswith(".shape")]
+    parts = ("numbers", "texts", "unstable")
+    numbers, texts, unstable = ([key for key in reference[part] if not key.endswith(".shape")] for part in parts)
     # A difference of two trained taggers may be no larger than what the last bits make of both, and so may the harm of
     # a small radius be: chapters from the fifth on are about such differences, and half of their numbers may turn.
-    share = 0.5 if page.notebook >= "05" else 0.2
-    assert len(unstable) <= share * (len(reference["numbers"]) + len(unstable)), "\n".join(unstable)
+    share = 0.5 if page.notebook >= "05" else 0.3
+    assert len(unstable) <= share * len(numbers + texts + unstable), "\n".join(unstable)
 
 
 def test_every_reference_belongs_to_a_page():

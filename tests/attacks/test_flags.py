@@ -84,6 +84,7 @@ def test_shares_are_of_the_clips_and_one_of_few_may_be_luckier():
     found = flags(HONEST, {"audio": X["audio"][:5]}, Y[:5], BALL, stand_in=HONEST, steps=5, queries=5, generator=gen())
     assert found.loc["many steps beat one", "allowed"] == "at most 0.2"
     assert found.loc["no gradient is zero", "allowed"] == "at most 0"
+    assert found.loc["no bound, no survivor", "allowed"] == "at least 0.8"
     assert FEW == 0.05
 
 

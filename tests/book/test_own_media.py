@@ -88,10 +88,12 @@ SOUNDS = [
 )
 def test_every_chapter_runs_on_a_folder_of_media(clips, filmed, only, pages, places, tmp_path, capsys):
     _folder(tmp_path / "media", clips, filmed)
-    failed = main(["--profile", "smoke", "--dataset", "folder", "--only", only, "--jobs", "1"], places)
+    short = "steps=5 passes=2"  # what an attack finds on so few clips is nothing; that it runs and is told is all
+    asked = ["--dataset", "folder", "--only", only, "--params", short]
+    failed = main(["--profile", "smoke", "--jobs", "1", *asked], places)
     assert not failed, capsys.readouterr().err
-    records = {path.name for path in places.build.glob("results/smoke/*@folder.json")}
-    assert records == {f"{page}@folder.json" for page in pages}
+    records = {path.name.partition("@folder")[0] for path in places.build.glob("results/smoke/*@folder*.json")}
+    assert records == set(pages)
     for page in pages:
         html = (places.html / "notebooks" / f"{page}.html").read_text()
         seen = re.sub(r"(?s)<pre>.*?</pre>|<script.*?</script>|<[^>]*>", " ", html)

@@ -383,10 +383,8 @@ def test_what_two_senses_have_together(ear, eye, ends):
     ("gap", "ends"),
     sides("which a use of order would not", "is not shown", "uses the order of windows"),
 )
-def test_a_film_out_of_order(gap, ends):
+def test_a_film_backwards(gap, ends):
     common = {
-        "windows": 3,
-        "seed": 0,
         "eyes": [0],
         "predict": lambda *_: torch.zeros(1),
         "seen": data(FAIR),
