@@ -23,9 +23,9 @@ FEW = 0.05  # share of the clips on which another attack may have better luck
 LEFT = 0.1  # share of the rise of the loss that a search of four times as many steps may still find
 WAYS = 8  # random directions a clip, along which the gradient must say what the loss does
 STRIDE = 0.1  # length of a move along one, in units of ε
-# The first steps without a bound, in lengths of the longest clip, and a survivor has survived both: a step as long as
-# the clip lands where most of a tagger is saturated and no gradient leads on, and of 20 that fall from a tenth the way
-# is as long as the clip, which need not be long enough.
+# The first steps of two searches without a bound, in lengths of the longest clip; a survivor has survived both.  A step
+# as long as the clip lands where most of a tagger is saturated and no gradient leads on; 20 steps that fall from a
+# tenth of it go as far as the clip is long, which need not be far enough.
 FAR = (0.1, 0.2)
 
 CHECKS = {
@@ -108,10 +108,11 @@ def flags(
         better(found.loss, {**batch, **{name: foreign.batch[name] for name in threats}}),
         float(1 - (found.loss - start).clamp_min(0).mean() / (long.loss - start).mean()),
     ]
+    one = max(FEW, 1 / len(labels))
+    lenient = {FEW: one, 1 - FEW: 1 - one}
     rows = []
     for (check, (what, side, limit)), value in zip(CHECKS.items(), values, strict=True):
-        one = max(FEW, 1 / len(labels))
-        few = {FEW: one, 1 - FEW: 1 - one}.get(limit, limit)
+        few = lenient.get(limit, limit)
         rows.append(
             (check, what, value, f"{side} {few:.3g}", not (value <= few if side == "at most" else value >= few))
         )
