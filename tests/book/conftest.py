@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.provisioning import KernelProvisionerFactory
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from book.build import main
@@ -142,6 +143,9 @@ def _enter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AVLIB_OUT", "AVLIB_VARIANT", "AVLIB_INPUTS"):  # a worker sets them; to be gone after the test
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PYTHONPATH", str(root))
+    # Pages that load next to nothing are sooner done without a process that loads everything.
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "local-provisioner")
+    monkeypatch.setattr(KernelProvisionerFactory.instance(), "default_provisioner_name", "local-provisioner")
     monkeypatch.setattr("avlib.provenance.ROOT", root / "avlib")
     for module in ("published", "claims"):
         monkeypatch.setattr(f"avlib.{module}.FACTS", root / "data")

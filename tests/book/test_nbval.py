@@ -1,5 +1,6 @@
 """What the run of nbval in `make test` sees: structure, and not numbers and conclusions; an end to a dead kernel."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -63,7 +64,8 @@ def verdicts(tmp_path_factory):
     flags = recipe.replace('"$$JOBS"', "1").replace("book/nbval.cfg", str(ROOT / "book" / "nbval.cfg")).split()
     shutil.copy(ROOT / "conftest.py", folder)
     command = [sys.executable, "-m", "pytest", *flags, "--nbval-cell-timeout=5", "-rA", "-p", "no:cacheprovider"]
-    done = subprocess.run([*command, "."], cwd=folder, capture_output=True, text=True, timeout=120)
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}  # where book/kernels.py is, as for who calls make
+    done = subprocess.run([*command, "."], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
     told = re.findall(r"^(PASSED|FAILED) cells\.ipynb::Cell (\d+)", done.stdout, re.MULTILINE)
     return {list(CELLS)[int(number)]: verdict for verdict, number in told}
 
