@@ -91,7 +91,7 @@ class Loaded:
         """
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps([arguments, cwd, env]), file=self._process.stdin, flush=True)
-        if answer := self._process.stdout.readline():  # type: ignore[union-attr]
+        if answer := self._process.stdout.readline():
             return Kernel(int(answer))
         raise AvlibError(f"no kernel could be started: python -m book.loaded ended with code {self._process.wait()}")
 
