@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from avlib.claims import UNDECIDED, Claim, Outcome, Verdict, claims, committed, decide
+from avlib.parameters import usual
 
 Records = Callable[[str], Mapping[str, Any] | None]  # what a page has left, by its name; None where it was not run
 NONE: Outcome = "no difference beyond the margin"
@@ -33,10 +34,11 @@ class Entry:
         return of.outcome if of else MISSING
 
 
-def ledger(records: Records, dataset: str = "synthav") -> list[Entry]:
+def ledger(records: Records, dataset: str = "") -> list[Entry]:
     """All claims of data/claims.yml, in the order of the papers, decided by what `records` gives for their pages.
 
-    The evidence is that on the data set of the page's record, and of `dataset` where there is no record.
+    The evidence is that on the data set of the page's record; where there is no record, on `dataset`, and where none is
+    asked for, on the page's usual one.
 
     >>> {entry.standing(entry.here) for entry in ledger(lambda page: None)} == {MISSING, AWAITS}
     True
@@ -50,7 +52,7 @@ def _entry(claim: Claim, pages: Mapping[str, Mapping[str, Any] | None], dataset:
     if claim.rule is None:
         return Entry(claim)
     record = pages[claim.rule.page]
-    evidence = committed(claim.rule.page, _dataset(record) if record else dataset)
+    evidence = committed(claim.rule.page, _dataset(record) if record else dataset or usual(claim.rule.page))
     return Entry(
         claim,
         here=decide(claim, record) if record else None,

@@ -37,7 +37,7 @@ from avlib.errors import AvlibError
 from avlib.files import CHECKOUT, atomic
 from avlib.ledger import Entry, ledger
 from avlib.metrics import Interval
-from avlib.parameters import check, variant, written
+from avlib.parameters import check, declared_in, usual, variant
 from avlib.plots import ledger as leaves
 from avlib.plots import marks, screen, slider, style
 from avlib.provenance import cells, digest, forget, notebook_digest, results_digest, sources, use, used
@@ -61,7 +61,9 @@ def begin(notebook: str, namespace: dict[str, Any]) -> "Run":
     shell = InteractiveShell.instance()
     shell.set_custom_exc((AvlibError,), _one_line)
     executed, file = namespace.get("In", []), Path(f"{notebook}.ipynb")  # kernels start where their notebook lies
-    declared = _declared(executed) or _declared(cells(file) if file.exists() else [])  # some runners keep no history
+    declared = declared_in(executed) or declared_in(
+        cells(file) if file.exists() else []
+    )  # some runners keep no history
     if "profile" not in declared:
         raise AvlibError(f"{notebook}: run the cell of the parameters first; it must say, among others, profile: str")
     values = {name: namespace[name] for name in declared.keys() | _injected(executed)}
@@ -77,29 +79,6 @@ def _one_line(
     shell: InteractiveShell, kind: type, error: BaseException, trace: object, tb_offset: object = None
 ) -> None:
     shell._showtraceback(kind, error, [f"{kind.__name__}: {error}"])
-
-
-def _declared(executed: list[str]) -> dict[str, Any]:
-    """Names that the cell of the parameters annotates, and the values that are written there.
-
-    They are read from the text of the cell: from Python 3.14 on, nothing else keeps the annotations of a cell.
-    """
-    for cell in reversed(executed):
-        try:
-            found = {name: _literal(value) for name, value in written(cell).items()}
-        except (SyntaxError, ValueError):  # another cell
-            continue
-        if "profile" in found:
-            return found
-    return {}
-
-
-def _literal(value: ast.expr) -> Any:
-    """What is written, or its text: a person may type 8/255."""
-    try:
-        return ast.literal_eval(value)
-    except ValueError:
-        return ast.unparse(value)
 
 
 def _injected(executed: list[str]) -> set[str]:
@@ -174,9 +153,15 @@ class Run:
                 return self._own() if page == self.notebook else self.record(page)
             return None
 
-        entries = ledger(of, str(self.parameters["dataset"]))
+        entries = ledger(of, self._asked)
         display(HTML(leaves.html(entries, f"{self.notebook}-ledger")))
         return entries
+
+    @property
+    def _asked(self) -> str:
+        """Data set that somebody asked for in place of the usual ones of the chapters; "" where nobody did."""
+        own = str(self.parameters.get("dataset", "synthav"))
+        return "" if own == usual(self.notebook) else own
 
     def _own(self) -> dict[str, Any]:
         return {"provenance": {"parameters": self.parameters}, "values": self.values}
@@ -277,7 +262,7 @@ class Run:
         """All that another page of this profile has left, as its `finish` wrote it: as `results`, and as strict."""
         inputs = json.loads(os.environ.get("AVLIB_INPUTS") or "null")
         if inputs is None:  # nobody planned this run: a person in JupyterLab, or a test
-            name = page if "@" in page else f"{page}@{self.parameters.get('dataset', 'synthav')}"
+            name = page if "@" in page else f"{page}@{self._asked or usual(page)}"
             inputs = {page: str(self.results_folder / f"{name}.json")}
         path = Path(inputs.get(page, ""))
         use("page", page, results_digest(path))  # whether it is there or not: either may change

@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from avlib import profiles
 from avlib.data import sizes
 from avlib.errors import AvlibError
+from avlib.files import CHECKOUT
+from avlib.provenance import cells
 
 
 def number(value: object) -> object:
@@ -91,6 +93,42 @@ def written(cell: str) -> dict[str, ast.expr]:
             raise ValueError(f"not an annotated name with a value: {ast.unparse(statement)}")
         found[statement.target.id] = statement.value
     return found
+
+
+def declared_in(code: list[str]) -> dict[str, object]:
+    """Names that the cell of the parameters annotates, the last such of these cells, and the values written there.
+
+    They are read from the text of the cell: from Python 3.14 on, nothing else keeps the annotations of a cell.
+
+    >>> declared_in(["import torch", "profile: str = 'smoke'; epsilon: float = 8/255", "print()"])
+    {'profile': 'smoke', 'epsilon': '8 / 255'}
+    """
+    for cell in reversed(code):
+        try:
+            found = {name: _literal(value) for name, value in written(cell).items()}
+        except (SyntaxError, ValueError):  # another cell
+            continue
+        if "profile" in found:
+            return found
+    return {}
+
+
+def _literal(value: ast.expr) -> object:
+    """What is written, or its text: a person may type 8/255."""
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        return ast.unparse(value)
+
+
+def usual(page: str) -> str:
+    """Data set of a notebook of the book where nobody asks for another, as its cell of parameters says.
+
+    >>> usual("04_one_noise"), usual("13_when_the_eye_dominates")
+    ('synthav', 'avkinetics')
+    """
+    file = CHECKOUT / "notebooks" / f"{page}.ipynb"
+    return str(declared_in(cells(file) if file.exists() else []).get("dataset", "synthav"))
 
 
 def check(values: Mapping[str, object], declared: set[str], where: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from avlib import claims as module
+from avlib import ledger as module_of_ledger
 from avlib.claims import UNDECIDED, claims
 from avlib.ledger import AWAITS, MISSING, STANDINGS, Entry, contradicted, counted, ledger, told
 from avlib.literature import older, studies
@@ -58,6 +59,17 @@ def test_a_page_that_was_not_run_leaves_its_claims_undecided_and_takes_no_other_
         assert (entry.here is not None) == there
         assert entry.standing(entry.here) == ("holds" if there else MISSING)
     assert "cannot be decided" in told(outcomes(ledger(lambda page: None)))
+
+
+def test_evidence_of_a_page_that_was_not_run_is_that_on_its_usual_data_set_or_on_the_one_that_is_asked_for(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(module_of_ledger, "committed", lambda page, dataset: asked.update({page: dataset}))
+    ledger(lambda page: None)
+    eye = "13_when_the_eye_dominates"
+    assert asked.pop(eye) == "avkinetics"
+    assert set(asked.values()) == {"synthav"}
+    ledger(lambda page: None, "avdigits")
+    assert set(asked.values()) == {"avdigits"}
 
 
 def test_generated_clips_leave_what_speaks_of_recordings_open():

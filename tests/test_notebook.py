@@ -244,6 +244,16 @@ def test_a_page_that_was_missed_is_noted_as_much_as_one_that_was_read(run, tmp_p
     assert {page: used()["page"][page] for page in ("03", "04")} == {"03": "none", "04": "none"}
 
 
+def test_where_nobody_planned_each_page_is_read_on_its_usual_data_set(run):
+    eye = "13_when_the_eye_dominates"
+    other = Run(eye, {"profile": "smoke", "dataset": "avkinetics"}, {})
+    other.result("map", 0.5)
+    other.finish()
+    assert Run("14", {"profile": "smoke", "dataset": "synthav"}, {}).results(eye) == {"map": {"value": 0.5}}
+    with pytest.raises(AvlibError, match=r"13_when_the_eye_dominates@avdigits\.json"):
+        Run("14", {"profile": "smoke", "dataset": "avdigits"}, {}).results(eye)
+
+
 def test_the_ledger_shows_what_pages_left_and_does_without_the_others(run, shown, monkeypatch):
     claim = next(claim for claim in claims() if claim.id == "P1.9")
     page, rule = claim.rule.page, claim.rule
