@@ -32,10 +32,8 @@ def _class_ap_auc(scores: np.ndarray, truth: Flags, weights: Array) -> tuple[Arr
     ranked, hits = scores[order], order[truth[order]]
     gain = weights[hits]  # (P, R), by ascending score
     positives, everyone = gain.sum(axis=0), weights.sum(axis=0)
-    below, up_to = (_before(weights[order], np.searchsorted(ranked, scores[hits], side)) for side in ("left", "right"))
-    hits_below, hits_up_to = (
-        _before(gain, np.searchsorted(scores[hits], scores[hits], side)) for side in ("left", "right")
-    )
+    below, up_to = _before(weights[order], _places(ranked, scores[hits]))
+    hits_below, hits_up_to = _before(gain, _places(scores[hits], scores[hits]))
     # A clip of weight 0 may stand alone at the top, where the precision is 0/0; its own weight removes it.
     precision = np.divide(positives - hits_below, everyone - below, out=np.zeros_like(gain), where=gain > 0)
     negatives_below = (below - hits_below + up_to - hits_up_to) / 2
@@ -46,11 +44,21 @@ def _class_ap_auc(scores: np.ndarray, truth: Flags, weights: Array) -> tuple[Arr
     return np.where(both, ap, np.nan), np.where(both, auc, np.nan)
 
 
+def _places(ranked: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """How many of `ranked` are below each of `scores`, and how many are not above it: (2, P)."""
+    return np.stack([np.searchsorted(ranked, scores, "left"), np.searchsorted(ranked, scores, "right")])
+
+
 def _before(weights: Array, ends: np.ndarray) -> Array:
-    """Sums of the first `ends` rows of weights (N, R): (len(ends), R)."""
-    total = np.zeros((len(weights) + 1, weights.shape[1]))
-    np.cumsum(weights, axis=0, out=total[1:])
-    return total[ends]
+    """Sums of the first `ends` rows of weights (N, R): (*ends.shape, R).
+
+    Rows between two ends are added up at once: sums of every row would be written only to be left, in three times the time.
+    """
+    cuts, places = np.unique(np.append(0, ends), return_inverse=True)
+    total = np.zeros((len(cuts), weights.shape[1]))
+    if len(cuts) > 1:  # else nothing is before any end
+        np.cumsum(np.add.reduceat(weights[: cuts[-1]], cuts[:-1], axis=0), axis=0, out=total[1:])
+    return total[places[1:].reshape(ends.shape)]
 
 
 def _mean_of_counted(values: Array) -> Array:
