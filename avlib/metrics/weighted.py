@@ -52,7 +52,7 @@ def _places(ranked: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def _before(weights: Array, ends: np.ndarray) -> Array:
     """Sums of the first `ends` rows of weights (N, R): (*ends.shape, R).
 
-    Rows between two ends are added up at once: sums of every row would be written only to be left, in three times the time.
+    Rows between two ends are added up at once: to write a sum at every row, and leave most, takes three times as long.
     """
     cuts, places = np.unique(np.append(0, ends), return_inverse=True)
     total = np.zeros((len(cuts), weights.shape[1]))
