@@ -101,10 +101,14 @@ def test_the_terms_of_a_page_lead_to_the_glossary(book):
     assert re.search(r'<div class="notation[^>]*>\s*<p>Symbols: <a [^>]*href="\.\./book/notation\.html"', page)
 
 
-def test_the_numbers_to_expect_are_evidence_where_there_is_any_and_of_this_run_elsewhere():
+def test_the_numbers_to_expect_are_evidence_where_there_is_any_and_of_this_run_elsewhere(tmp_path):
+    evidence = Path("data", "reference", "full", "04_one_noise@synthav.json")
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    (tmp_path / evidence).parent.mkdir(parents=True)
+    (tmp_path / evidence).symlink_to(ROOT / evidence)
     here = {"values": {"mAP": {"value": 0.5, "low": 0.4, "high": 0.6}}}
     here["provenance"] = {"parameters": {"profile": "smoke", "dataset": "synthav", "seeds": 1}}
-    table = expected(plan("smoke"), {"01_listening_and_looking": here}, Places())
+    table = expected(plan("smoke"), {"01_listening_and_looking": here}, Places(tmp_path))
     assert "| 01 | mAP of the tagger | 0.500 [0.400,\xa00.600] | smoke, synthav, 1 training |" in table
     assert re.search(r"\| 04 \| mAP with one fitted δ \| \d.* \| full, synthav, 3 trainings \|", table)
     assert "| 03 | mAP on the victims, untouched | – | not computed yet |" in table
