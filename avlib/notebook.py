@@ -61,9 +61,8 @@ def begin(notebook: str, namespace: dict[str, Any]) -> "Run":
     shell = InteractiveShell.instance()
     shell.set_custom_exc((AvlibError,), _one_line)
     executed, file = namespace.get("In", []), Path(f"{notebook}.ipynb")  # kernels start where their notebook lies
-    declared = declared_in(executed) or declared_in(
-        cells(file) if file.exists() else []
-    )  # some runners keep no history
+    # Some runners keep no history.
+    declared = declared_in(executed) or declared_in(cells(file) if file.exists() else [])
     if "profile" not in declared:
         raise AvlibError(f"{notebook}: run the cell of the parameters first; it must say, among others, profile: str")
     values = {name: namespace[name] for name in declared.keys() | _injected(executed)}
