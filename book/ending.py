@@ -32,7 +32,7 @@ def end_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def watch() -> None:
-        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])  # type: ignore[union-attr]
+        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
         end_descendants()
         os._exit(1)
 
