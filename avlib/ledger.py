@@ -44,15 +44,14 @@ def ledger(records: Records, dataset: str = "") -> list[Entry]:
     True
     """
     found = sorted(claims(), key=lambda claim: (claim.id[:2], int(claim.id[3:])))
-    pages = {claim.rule.page: records(claim.rule.page) for claim in found if claim.rule}
-    return [_entry(claim, pages, dataset) for claim in found]
+    said = {}  # by each page: what it has left, and its evidence
+    for page in sorted({claim.rule.page for claim in found if claim.rule}):
+        record = records(page)
+        said[page] = record, committed(page, _dataset(record) if record else dataset or usual(page))
+    return [_entry(claim, *said[claim.rule.page]) if claim.rule else Entry(claim) for claim in found]
 
 
-def _entry(claim: Claim, pages: Mapping[str, Mapping[str, Any] | None], dataset: str) -> Entry:
-    if claim.rule is None:
-        return Entry(claim)
-    record = pages[claim.rule.page]
-    evidence = committed(claim.rule.page, _dataset(record) if record else dataset or usual(claim.rule.page))
+def _entry(claim: Claim, record: Mapping[str, Any] | None, evidence: Mapping[str, Any] | None) -> Entry:
     return Entry(
         claim,
         here=decide(claim, record) if record else None,
