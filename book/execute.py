@@ -72,12 +72,15 @@ def _run(page: Page, places: Places, written: Path, tries: int = 2) -> None:
     """Papermill; again, where the kernel never came up: two that start at once may have taken the same port."""
     import papermill
 
+    from book import engine  # registers itself
+
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
         papermill.execute_notebook(
             places.source(page),
             written,
             page.parameters,
+            engine_name=engine.NAME,
             kernel_name="python3",
             cwd=places.notebooks,
             progress_bar=False,

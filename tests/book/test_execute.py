@@ -12,7 +12,7 @@ import papermill
 import pytest
 
 from avlib.errors import AvlibError
-from book import fresh
+from book import engine, fresh
 from book.execute import execute
 from book.fresh import stale
 from book.plan import plan
@@ -33,6 +33,25 @@ def test_a_failure_keeps_what_ran_before_it(checkout, first):
     outputs = [output for cell in partial.cells for output in cell.get("outputs", [])]
     assert any(output.get("text") == "so far\n" for output in outputs)
     assert stale(first, checkout.places)
+
+
+def test_a_page_is_written_now_and_then_and_not_twice_a_cell(checkout, first, monkeypatch):
+    checkout.write("10_first", *["1 + 1"] * 20)
+    written, real = [], papermill.engines.write_ipynb
+
+    def write(notebook, path):
+        written.append(sum(bool(cell.metadata.papermill.end_time) for cell in notebook.cells))
+        real(notebook, path)
+
+    monkeypatch.setattr("papermill.engines.write_ipynb", write)
+    execute(first, checkout.places)
+    assert len(written) < 6
+    assert written[-1] > 20
+    monkeypatch.setattr(engine, "EVERY", 0.0)
+    del written[:]
+    execute(first, checkout.places)
+    assert len(written) > 40
+    assert written == sorted(written)
 
 
 def test_a_failure_leaves_the_other_pages_done(checkout):
