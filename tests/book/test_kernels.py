@@ -35,12 +35,12 @@ print(json.dumps([os.getpid(), os.getppid(), told]))
 
 @pytest.fixture
 def told(tmp_path, monkeypatch):
-    """What a kernel of a provisioner tells: its process, its parent, and all that a page might notice."""
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TOLD)])
-    book.metadata.kernelspec = {"name": "python3", "display_name": "", "language": "python"}
-    nbformat.write(book, tmp_path / "told.ipynb")
+    """What a kernel of a provisioner tells; by itself its process, its parent, and all that a page might notice."""
 
-    def ask(provisioner: str) -> tuple[int, int, dict]:
+    def ask(provisioner: str, code: str = TOLD) -> list:
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        book.metadata.kernelspec = {"name": "python3", "display_name": "", "language": "python"}
+        nbformat.write(book, tmp_path / "told.ipynb")
         monkeypatch.setattr(KernelProvisionerFactory.instance(), "default_provisioner_name", provisioner)
         done = papermill.execute_notebook(tmp_path / "told.ipynb", None, progress_bar=False, cwd=tmp_path)
         return json.loads(done.cells[0].outputs[0]["text"])
@@ -66,6 +66,13 @@ def test_a_page_sees_no_difference(told):
     _, parent, forked = told("avlib-forked")
     assert parent == _of_server()
     assert forked == ordinary
+
+
+def test_what_was_loaded_is_no_garbage_to_look_through(told):
+    frozen = "import gc, json; print(json.dumps([gc.get_freeze_count(), len(gc.get_objects())]))"
+    assert told("local-provisioner", frozen)[0] == 0
+    loaded, left = told("avlib-forked", frozen)
+    assert loaded > 10 * left
 
 
 def test_a_kernel_is_gone_when_its_page_is_done(told):
