@@ -1,6 +1,7 @@
 """book/install.sh on machines that lack something: one line that says what to do, and no mark of success."""
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ case "$*" in
         mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
     *"import torch"*) exit 1 ;;
     *"+cpu"*) case "$*" in *${CPU_BUILD:-nowhere}*) exit 0 ;; *) echo "ERROR: no such build" >&2; exit 1 ;; esac ;;
+    *"uv pip install"*) [ -z "${NO_UV:-}${NO_NETWORK:-}" ] || { echo "error: no such mirror" >&2; exit 2; } ;;
     *install*) [ -z "${NO_NETWORK:-}" ] || { printf 'WARNING: Retrying\\nERROR: none found\\n' >&2; exit 1; } ;;
 esac
 """
@@ -110,10 +112,21 @@ def test_a_half_made_environment_is_made_again(machine):
 def test_a_cpu_build_at_hand_is_taken_without_asking_further(machine):
     done = machine.install(CPU_BUILD="torch==2.13.0+cpu")
     assert done.returncode == 0
-    torch, package = machine.asked()
+    torch, uv, package = machine.asked()
     assert torch.endswith("install torch==2.13.0+cpu")
-    assert package.endswith("install --constraint constraints.txt --editable .[book]")
+    assert re.search(r"-m pip .*install uv==[0-9.]+$", uv)
+    assert re.search(r"-m uv pip install .*--python \.venv/bin/python .*--constraint constraints.txt ", package)
+    assert package.endswith(" --editable .[book]")
     assert "CUDA" not in done.stderr
+
+
+def test_where_uv_cannot_pip_installs_the_same(machine):
+    assert machine.install(NO_UV="1").returncode == 0
+    *_, failed, package = machine.asked()
+    assert "-m uv pip install" in failed
+    assert re.search(r"-m pip .*install --constraint constraints.txt --editable \.\[book\]$", package)
+    assert "error: no such mirror" in (machine.folder / ".venv" / "pip.log").read_text()
+    assert machine.installed
 
 
 def test_then_pytorchs_own_index_is_asked_and_not_for_long(machine):
@@ -131,5 +144,5 @@ def test_gigabytes_of_cuda_are_announced(machine):
 def test_a_machine_with_a_card_is_given_cuda(machine):
     machine.program("nvidia-smi", "#!/bin/sh\nexit 0\n")
     done = machine.install()
-    assert len(machine.asked()) == 1
+    assert not any("+cpu" in line for line in machine.asked())
     assert "CUDA" not in done.stderr
