@@ -81,6 +81,11 @@ def _hashed(value: object) -> bytes:
     return hashlib.sha256(_encoded(value)).digest()
 
 
+@functools.lru_cache(maxsize=1)  # the digest of a module is wanted first, then its imports; all trees would fill memory
+def _tree(code: str) -> ast.Module:
+    return ast.parse(code)
+
+
 @functools.lru_cache(maxsize=1024)
 def code_digest(source: str) -> str:
     """Digest of Python code without what no computer reads: comments, docstrings and layout.
@@ -89,7 +94,7 @@ def code_digest(source: str) -> str:
     (True, False)
     """
     try:
-        tree = ast.parse(source)
+        tree = _tree(source)
     except SyntaxError:  # a notebook's %magic
         return digest(source)
     for node in ast.walk(tree):
@@ -158,7 +163,7 @@ def _imported(code: str) -> Iterator[str]:
 def _imports(code: str) -> tuple[tuple[str, str, str], ...]:
     """What `code` imports from this package: (module, name there, name here); of a whole module the name is empty."""
     try:
-        tree = ast.parse(code)
+        tree = _tree(code)
     except SyntaxError:  # a notebook's %magic
         tree = ast.parse("\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))))
     found = []

@@ -12,11 +12,8 @@ import nbformat
 from avlib.errors import AvlibError
 from avlib.files import writing
 from book.fresh import Facts, ingredients, keep, left, recorded
-from book.places import ROOT, Page, Places
-
-ENVIRONMENT = dict(
-    line.split("=") for line in (ROOT / "book" / "fast.env").read_text().splitlines() if line and line[0] != "#"
-)
+from book.kernels import ENVIRONMENT
+from book.places import Page, Places
 
 
 def execute(page: Page, places: Places) -> float:

@@ -6,6 +6,7 @@ jupyter_client, chosen by ``JUPYTER_DEFAULT_PROVISIONER_NAME`` in ``book/fast.en
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,8 +21,14 @@ from jupyter_client.provisioning import LocalProvisioner
 from avlib.errors import AvlibError
 from book.places import ROOT
 
-# What avlib reads, after a kernel has started.  With any other difference a kernel is started the ordinary way.
+# book/fast.env: the environment that pages are executed in.
+ENVIRONMENT = dict(
+    line.split("=") for line in (ROOT / "book" / "fast.env").read_text().splitlines() if line and line[0] != "#"
+)
+# What avlib reads after a kernel has started, and what scikit-learn sets where it is loaded.  With any other difference
+# a kernel is started the ordinary way.
 LATE = {"AVLIB_OUT", "AVLIB_VARIANT", "AVLIB_INPUTS", "AVLIB_DATA", "AVLIB_CACHE", "PYTEST_CURRENT_TEST"}
+LATE |= {"KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK"}
 
 
 class Forked(LocalProvisioner):
@@ -70,12 +77,15 @@ class Kernel:
 
 
 class Loaded:
-    """The process that kernels are forked from, `book.loaded`; it ends with the one that started it."""
+    """The process that kernels are forked from, `book.loaded`, for the one that started it and what this one forked.
+
+    It ends when all of these have ended.
+    """
 
     def __init__(self, env: dict[str, str]) -> None:
-        self.owner, self.early = os.getpid(), _early(env)
+        self.early, self._alone = _early(env), multiprocessing.Lock()
         # What ipykernel reads, and what it tells matplotlib, while it is loaded.
-        env = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", **env, "JPY_PARENT_PID": str(self.owner)}
+        env = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", **env, "JPY_PARENT_PID": str(os.getpid())}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "book.loaded"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env, start_new_session=True,
@@ -89,22 +99,29 @@ class Loaded:
         AvlibError
             When the process has ended, mostly for want of memory.
         """
-        with contextlib.suppress(BrokenPipeError):
-            print(json.dumps([arguments, cwd, env]), file=self._process.stdin, flush=True)
-        if answer := self._process.stdout.readline():
+        with self._alone:
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps([arguments, cwd, env]), file=self._process.stdin, flush=True)
+            answer = self._process.stdout.readline()
+        if answer:
             return Kernel(int(answer))
-        raise AvlibError(f"no kernel could be started: python -m book.loaded ended with code {self._process.wait()}")
+        raise AvlibError("no kernel could be started: python -m book.loaded has ended, mostly for want of memory")
 
 
 _one: Loaded | None = None
 
 
+def begin_loading() -> None:
+    """Load what kernels are forked from, beside whatever this process, which is to execute pages, does meanwhile."""
+    _loaded({**ENVIRONMENT, **os.environ})
+
+
 def _loaded(env: dict[str, str]) -> Loaded | None:
-    """That of this process, which the first kernel starts; none where a kernel under `env` needs another beginning."""
+    """The one there is, or else begun here; none where a kernel under `env` needs another beginning."""
     global _one
     if sys.platform != "linux":  # elsewhere a fork of loaded libraries is not safe
         return None
-    if _one is None or _one.owner != os.getpid():
+    if _one is None:
         _one = Loaded(env)
     return _one if _one.early == _early(env) else None
 

@@ -26,7 +26,7 @@ from avlib.errors import AvlibError
 from avlib.files import atomic
 from avlib.provenance import code_digest, digest, sources
 from book import rounding
-from book.execute import ENVIRONMENT
+from book.kernels import ENVIRONMENT
 from book.places import Page, Places
 from book.plan import plan
 from book.tolerance import Record, distances, flat, reference_of

@@ -11,7 +11,7 @@ import nbformat
 import papermill
 
 from avlib.files import atomic
-from book.execute import ENVIRONMENT
+from book.kernels import ENVIRONMENT
 from book.places import Places
 
 

@@ -1,5 +1,6 @@
 """Execute pages, several at a time; a page whose ingredients have not changed is left alone."""
 
+import multiprocessing
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,7 +23,9 @@ def execute_all(pages: list[Page], places: Places, jobs: int) -> None:
     waiting = list({page.name: page for page in pages}.values())  # two slots may show one page
     running: dict[Future[float], Page] = {}
     failures: dict[str, str] = {}
-    pool = ProcessPoolExecutor(max_workers=min(jobs, len(waiting)) or 1, initializer=end_with_parent)
+    # Forked workers share the process that kernels are forked from, book/kernels.py; what is no Linux has none.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    pool = ProcessPoolExecutor(min(jobs, len(waiting)) or 1, context, initializer=end_with_parent)
     try:
         while waiting or running:
             for page in [page for page in waiting if not _awaited(page, [*waiting, *running.values()])]:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import nbformat
 import papermill
@@ -104,11 +103,32 @@ def test_a_kernel_that_ended_is_known_to_have_and_takes_no_signal():
     kernel.kill()
 
 
+def test_all_workers_of_a_build_share_what_it_began_to_load_before_all_else(told, tmp_path):
+    told("local-provisioner")  # leaves the page
+    script = (
+        "import json, multiprocessing, os, sys, book.kernels as k\n"
+        "k.begin_loading()\n"
+        "import book.build, papermill\n"
+        "def parent(page):\n"
+        "    os.environ.update(k.ENVIRONMENT)\n"
+        "    done = papermill.execute_notebook(page, None, progress_bar=False)\n"
+        "    return json.loads(done.cells[0].outputs[0]['text'])[1]\n"
+        "with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+        "    print(k._one._process.pid, *pool.map(parent, sys.argv[1:], 1))"
+    )
+    env = {name: value for name, value in os.environ.items() if not name.startswith("KMP_")}
+    env = {name: value for name, value in env.items() if name not in kernels.ENVIRONMENT}
+    command = [sys.executable, "-c", script, *[str(tmp_path / "told.ipynb")] * 4]
+    said = subprocess.run(command, cwd=kernels.ROOT, env=env, stdout=subprocess.PIPE, timeout=120, check=True).stdout
+    server, *parents = said.split()
+    assert parents == [server] * 4
+
+
 def test_a_server_that_ended_is_told(monkeypatch):
     server = kernels.Loaded(dict(os.environ))
     server._process.kill()
     server._process.wait()
-    with pytest.raises(AvlibError, match=r"python -m book\.loaded ended with code -9"):
+    with pytest.raises(AvlibError, match=r"python -m book\.loaded has ended"):
         server.fork([], ".", {})
 
 
@@ -120,9 +140,9 @@ def test_server_and_kernels_end_with_the_process_that_started_them(tmp_path):
         "print(server._process.pid, kernel.pid, kernel.poll(), flush=True)\n"
         "os._exit(0)"
     )
-    root, connection = Path(kernels.__file__).parent.parent, str(tmp_path / "connection.json")
+    connection = str(tmp_path / "connection.json")
     command = [sys.executable, "-c", script, connection]
-    said = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, timeout=120, check=True).stdout.split()
+    said = subprocess.run(command, cwd=kernels.ROOT, stdout=subprocess.PIPE, timeout=120, check=True).stdout.split()
     assert said[2] == b"None"
     for process in said[:2]:
         _ended(int(process), within=30)
