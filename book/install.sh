@@ -29,8 +29,10 @@ if ! .venv/bin/python -c 'import torch' 2>/dev/null && [ "$(uname -s)" = Linux ]
 fi
 echo "Installing avlib[$extra] into .venv (a minute or two the first time)" >&2
 # uv installs in a tenth of pip's time; pip where uv cannot: no uv for this machine, a mirror that only pip is told of.
-{ pip install "uv==$uv" && .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --system-certs \
-    --constraint constraints.txt --editable ".[$extra]" 2>>.venv/pip.log; } ||
+# Compiled here, once: where Python may not write what it compiles, each process would do it again.
+{ pip install "uv==$uv" &&
+    .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --system-certs --compile-bytecode \
+        --constraint constraints.txt --editable ".[$extra]" 2>>.venv/pip.log; } ||
     pip install --constraint constraints.txt --editable ".[$extra]" ||
     stop "the packages could not be installed; check the network and run the same command again (.venv/pip.log says more)"
 touch ".venv/.$extra"
