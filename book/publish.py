@@ -12,6 +12,9 @@ from book.mend import mend
 from book.places import Page, Places
 from book.stage import stage
 
+# ``jupyter-book``, which would spend a third of its time on looking for garbage among the pages that it holds.
+JUPYTER_BOOK = [sys.executable, "-c", "import gc; gc.disable(); from jupyter_book.cli.main import main; main()"]
+
 
 def publish(pages: list[Page], missing: dict[str, str], places: Places, student: bool = False) -> Path:
     """Build the book of `pages` into ``html/`` of the build folder; the path of its first page.
@@ -27,11 +30,7 @@ def publish(pages: list[Page], missing: dict[str, str], places: Places, student:
     source = stage(pages, missing, places, student)
     command = ["build", str(source), "--path-output", str(source), "--all", "-W", "--keep-going", "-q"]
     command += ["--config", str(source / "_config.yml"), "--toc", str(source / "book" / "_toc.yml")]
-    built = subprocess.run(
-        [str(Path(sys.executable).with_name("jupyter-book")), *command],
-        capture_output=True,
-        text=True,
-    )
+    built = subprocess.run([*JUPYTER_BOOK, *command], capture_output=True, text=True)
     log = places.build / "jupyter-book.log"
     log.write_text(re.sub(r"\x1b\[[\d;]*m", "", built.stdout + built.stderr))  # colours
     if built.returncode:
