@@ -15,6 +15,10 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def _html(shown: str) -> str:
+    return f"display({{'text/html': {shown!r}}}, raw=True)"
+
+
 # What a cell computes, and what it is committed with.
 CELLS = {
     "same": ("print('mAP 0.52 at 1e-3, 12.5 s')", "mAP 0.48 at 2e-3, 9.5 s\n"),
@@ -34,6 +38,20 @@ CELLS = {
     "ledgerless": (
         "display({'text/html': '<p>none</p>'}, raw=True)",
         {"text/html": '<section class="ledger x"></section>'},
+    ),
+    "cell": (
+        _html('<td style="text-align:right">7 of 9</td>'),
+        {"text/html": '<td style="text-align:right">3 of 9</td>'},
+    ),
+    "label": (_html('<td style="text-align:left">a</td>'), {"text/html": '<td style="text-align:left">b</td>'}),
+    "verdict": (
+        _html('<th scope="row">verdict</th><td>holds</td></tr>'),
+        {"text/html": '<th scope="row">verdict</th><td>does not hold</td></tr>'},
+    ),
+    "rule": (_html('<th scope="row">rule</th><td>a</td>'), {"text/html": '<th scope="row">rule</th><td>b</td>'}),
+    "marks": (
+        _html('<div class="marks x"><svg>1</svg><script>1</script></div>'),
+        {"text/html": '<div class="marks x"><svg>2</svg><script>2</script></div>'},
     ),
     "dead": ("import os; os.kill(os.getpid(), 9)", ""),
 }
@@ -70,11 +88,14 @@ def verdicts(tmp_path_factory):
     return {list(CELLS)[int(number)]: verdict for verdict, number in told}
 
 
-@pytest.mark.parametrize("name", ["same", "after", "said", "ledger"])
-def test_other_decimals_times_and_conclusions_pass(verdicts, name):
+@pytest.mark.parametrize("name", ["same", "after", "said", "ledger", "cell", "verdict", "marks"])
+def test_other_numbers_times_and_conclusions_pass(verdicts, name):
     assert verdicts[name] == "PASSED"
 
 
-@pytest.mark.parametrize("name", ["text", "count", "silent", "chatty", "error", "quiet", "table", "ledgerless", "dead"])
+@pytest.mark.parametrize(
+    "name",
+    ["text", "count", "silent", "chatty", "error", "quiet", "table", "ledgerless", "label", "rule", "dead"],
+)
 def test_anything_else_is_red(verdicts, name):
     assert verdicts[name] == "FAILED"
