@@ -101,7 +101,7 @@ _TABLE = (
         replicates=300,
         seeds=1,
         umap=False,
-        universes=1,
+        universes=2,
         crossed=False,
     ),
     # The default book: minutes on two cores.

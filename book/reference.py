@@ -2,6 +2,7 @@
 
     python -m book.reference 03 04            # those whose name starts with 03 or 04; all without a word
     python -m book.reference --check 03       # how far the page as it is now lies from its reference, under noise too
+    python -m book.reference --widen 03       # of an unchanged page, on another processor: keep what both agree on
 
 Every page is executed under settings that stand for other machines: instruction sets, and rounding noise
 (`book.rounding`), models trained and data rendered anew under each.  What a run found, trained and rendered is kept in
@@ -29,7 +30,7 @@ from book import rounding
 from book.kernels import ENVIRONMENT
 from book.places import Page, Places
 from book.plan import plan
-from book.tolerance import Record, distances, flat, reference_of
+from book.tolerance import Record, distances, flat, reference_of, widened
 
 PLAIN = "1 thread"
 NARROWER = {
@@ -116,8 +117,8 @@ def under(setting: str, page: Page, places: Places) -> Record:
     return json.loads(text)
 
 
-def measured(page: Page, places: Places, jobs: int) -> Record:
-    """The reference of `page`, out of its results under every setting.
+def measured(page: Page, places: Places, jobs: int, widen: bool = False) -> Record:
+    """The reference of `page`, out of its results under every setting; with `widen` also out of the one it has.
 
     Raises
     ------
@@ -131,7 +132,7 @@ def measured(page: Page, places: Places, jobs: int) -> Record:
     for setting, record in records.items():
         if setting.startswith("noise") and flat(record) == plain:
             raise AvlibError(f"{page.name}: {setting} moved no number: is it planted? see book/planted/")
-    return reference_of(records)
+    return widened(json.loads(path_of(page, places).read_text()), records) if widen else reference_of(records)
 
 
 def text_of(reference: Record) -> str:
@@ -176,6 +177,7 @@ def main() -> None:
     parser.add_argument("pages", nargs="*", help="beginnings of names; default: all")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
     parser.add_argument("--check", action="store_true", help="compare with the reference, under noise too")
+    parser.add_argument("--widen", action="store_true", help="keep what the reference and this processor agree on")
     asked, here = parser.parse_args(), Places()
     named = tuple(asked.pages or [""])  # and not the pages whose results they read
     for page in measured_pages(plan("smoke", " ".join(asked.pages))):
@@ -184,7 +186,7 @@ def main() -> None:
         if asked.check:
             print(check(page, here, asked.jobs))
         else:
-            made = measured(page, here, asked.jobs)
+            made = measured(page, here, asked.jobs, asked.widen)
             with atomic(path_of(page, here)) as part:
                 part.write_text(text_of(made))
             told = [f"\n  {key}: {why}" for key, why in made["unstable"].items()]

@@ -1,7 +1,8 @@
 """How far a number of the book may move: what a reference holds, and what differs from it.
 
-A tolerance is three times the spread of a number over runs that round differently (`book.rounding`), and never below a
-floor that fits the kind of number:
+A tolerance is three times the spread of a number over five runs that round differently (`book.rounding`), or 2.5 times
+that over runs on two processors: seven standard deviations, of which the spread of five runs is 2.3 and of eight 2.8.
+It is never below a floor that fits the kind of number:
 
     exact      1e-6 of its size, where the page says so: ``run.result(key, value, kind="exact")``
     interval   a fifth of the interval's width, for the value and for both ends
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-SPREADS, EXACT, WIDTH, CLIPS, RELATIVE, ABSOLUTE = 3, 1e-6, 0.2, 2, 1e-2, 1e-4
+SPREADS, WIDENED, EXACT, WIDTH, CLIPS, RELATIVE, ABSOLUTE = 3, 2.5, 1e-6, 0.2, 2, 1e-2, 1e-4
 SUMMARIES = {
     "mean": np.nanmean,
     "deviation": np.nanstd,
@@ -209,6 +210,49 @@ def reference_of(records: dict[str, Record]) -> Record:
     return {"settings": list(records), "numbers": numbers, "texts": texts, "unstable": unstable}
 
 
+def widened(reference: Record, records: dict[str, Record]) -> Record:
+    """What `reference` and results on another processor, {setting: results file}, say together.
+
+    Of the runs behind `reference` is known what it holds: the value of a number counts as that of one more run, and its
+    tolerance and spread are the least here.  What it does not keep stays out.
+    """
+    runs, numbers, texts, unstable = [flat(record) for record in records.values()], {}, {}, {}
+    for key, old in reference["numbers"].items():
+        found = [run.get(_whole(key)) for run in runs]
+        if all(number is not None and number.numeric for number in found):
+            summary = SUMMARIES[key.partition(OF)[0]] if _whole(key) != key else np.asarray
+            values = [np.atleast_1d(summary(number.array)) for number in found]
+            values.append(np.atleast_1d(np.asarray(old["value"], dtype=float)))
+            if entry := _both(values, old, found[0].kind):
+                numbers[key] = entry
+                continue
+        unstable[_whole(key)] = "not the same on another processor"
+    for key, text in reference["texts"].items():
+        if all(key in run and run[key].value == text for run in runs):
+            texts[key] = text
+        else:
+            unstable[key] = "another text on another processor"
+    held = {*map(_whole, numbers), *texts}
+    return {
+        "settings": [*reference["settings"], *(f"{setting}, elsewhere" for setting in records)],
+        "numbers": numbers,
+        "texts": texts,
+        "unstable": reference["unstable"] | {key: why for key, why in unstable.items() if key not in held},
+    }
+
+
+def _both(values: list[np.ndarray], old: Record, kind: Kind) -> Record | None:
+    """The entry of a number with `values` on one processor, the last of them that of its entry `old` on another."""
+    if any(value.shape != values[0].shape for value in values):
+        return None
+    scalar, middle = np.ndim(old["value"]) == 0, np.sort(values, axis=0)[len(values) // 2]
+    spread, size = max(_up(_spread(values)), old["spread"]), _size(middle)
+    tolerance = max(_up(WIDENED * spread), old["tolerance"])
+    if not math.isfinite(tolerance) or vacuous(tolerance, size, kind):
+        return None
+    return _short({**old, "value": middle, "tolerance": tolerance, "spread": spread}, scalar)
+
+
 def _kept(key: str, found: list[Number], settings: list[str]) -> tuple[dict[str, Record], str]:
     """The entries of a number that is stable or of an array's stable summaries; why there is none."""
     kind, scalar = found[0].kind, not isinstance(found[0].value, list)
@@ -236,9 +280,7 @@ def _entry(values: list[np.ndarray], kind: Kind, settings: list[str], scalar: bo
         others = _measured(values[:i] + values[i + 1 :], kind, scalar) if len(values) > 1 else None
         if others and not (_apart(values[i], others["value"]) <= _allowed(others)).all():
             return f"only {setting} moves it by {_apart(values[i], others['value']).max():.2g}"
-    pairs = zip(entry["value"].tolist(), _allowed(entry).tolist(), strict=True)
-    rounded = [_to_tolerance(value, allowed) for value, allowed in pairs]
-    return {**entry, "value": rounded[0] if scalar else rounded}
+    return _short(entry, scalar)
 
 
 def _measured(values: list[np.ndarray], kind: Kind, scalar: bool) -> Record | None:
@@ -250,6 +292,13 @@ def _measured(values: list[np.ndarray], kind: Kind, scalar: bool) -> Record | No
     least = kind.floor(size) if scalar else kind.least  # the elements of an array have sizes of their own
     share = {} if scalar or not kind.share else {"share": kind.share}
     return {"value": middle, "tolerance": _up(max(SPREADS * spread, least)), **share, "spread": spread}
+
+
+def _short(entry: Record, scalar: bool) -> Record:
+    """`entry` with no more digits of its value than its tolerance asks for."""
+    pairs = zip(entry["value"].tolist(), _allowed(entry).tolist(), strict=True)
+    rounded = [_to_tolerance(value, allowed) for value, allowed in pairs]
+    return {**entry, "value": rounded[0] if scalar else rounded}
 
 
 def vacuous(tolerance: float, size: float, kind: Kind = Kind()) -> bool:
